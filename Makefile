@@ -24,7 +24,7 @@ DATA_built = customer_tier--$(EXTVERSION).sql
 REGRESS = $(sort $(basename $(notdir $(wildcard sql/*.sql))))
 REGRESS_OPTS = --inputdir=. --load-extension=customer_tier
 
-PG_CFLAGS = -std=gnu99 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
+PG_CFLAGS = -std=gnu99 -Wall -Wextra -Werror \
 	-Wno-declaration-after-statement -ffp-contract=off -fvisibility=hidden \
 	-DCUSTOMER_TIER_VERSION='"$(EXTVERSION)"'
 PG_CPPFLAGS = -I$(srcdir)/src
