@@ -4,6 +4,8 @@
 #   make unitcheck                    the plain-C tests, without a server
 # script/test runs every kind of test on a throw-away server of its own.
 
+PG_CONFIG ?= pg_config
+
 EXTENSION = customer_tier
 MODULE_big = customer_tier
 
@@ -27,7 +29,8 @@ REGRESS_OPTS = --inputdir=. --load-extension=customer_tier
 PG_CFLAGS = -std=gnu99 -Wall -Wextra -Werror \
 	-Wno-declaration-after-statement -ffp-contract=off -fvisibility=hidden \
 	-DCUSTOMER_TIER_VERSION='"$(EXTVERSION)"'
-PG_CPPFLAGS = -I$(srcdir)/src
+# The server's headers as system headers: warnings are for our own code.
+PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) -I$(srcdir)/src
 SHLIB_LINK += -lm
 EXTRA_CLEAN = customer_tier--$(EXTVERSION).sql test/unit/build
 
@@ -35,7 +38,6 @@ EXTRA_CLEAN = customer_tier--$(EXTVERSION).sql test/unit/build
 # nothing to inline into a query, and building it would need clang.
 override with_llvm = no
 
-PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
