@@ -2,11 +2,12 @@
  * compat.h
  *	  What differs between PostgreSQL 13 and 18, in one place.
  *
- * Include it right after postgres.h and before fmgr.h.
+ * Include it right after postgres.h.
  */
 #ifndef CUSTOMER_TIER_COMPAT_H
 #define CUSTOMER_TIER_COMPAT_H
 
+#include "fmgr.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -19,6 +20,22 @@
 #if PG_VERSION_NUM < 160000
 #undef PGDLLEXPORT
 #define PGDLLEXPORT __attribute__((visibility("default")))
+#undef PG_FUNCTION_INFO_V1
+#define PG_FUNCTION_INFO_V1(name) \
+extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+extern PGDLLEXPORT const Pg_finfo_record *CppConcat(pg_finfo_, name) (void); \
+const Pg_finfo_record * \
+CppConcat(pg_finfo_, name) (void) \
+{ \
+	static const Pg_finfo_record info = {1}; \
+	return &info; \
+} \
+extern int no_such_variable
+#endif
+
+/* Soft errors of input functions came with 16. */
+#if PG_VERSION_NUM < 160000
+#define ereturn(context, dummy, ...) ereport(ERROR, __VA_ARGS__)
 #endif
 
 #endif							/* CUSTOMER_TIER_COMPAT_H */

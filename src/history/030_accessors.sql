@@ -1,0 +1,116 @@
+-- What one can ask of a history.
+
+CREATE FUNCTION customer_tier.orders(history customer_tier.purchase_history) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'history_orders' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.orders(customer_tier.purchase_history) IS 'number of orders (rows with an amount of 0 or more)';
+
+CREATE FUNCTION customer_tier.orders(history customer_tier.purchase_history, as_of date) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'history_orders' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.orders(customer_tier.purchase_history, date) IS 'number of orders (rows with an amount of 0 or more), up to and including as_of';
+
+CREATE FUNCTION customer_tier.purchase_days(history customer_tier.purchase_history) RETURNS integer
+	AS 'MODULE_PATHNAME', 'history_purchase_days' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.purchase_days(customer_tier.purchase_history) IS 'number of days with an order';
+
+CREATE FUNCTION customer_tier.purchase_days(history customer_tier.purchase_history, as_of date) RETURNS integer
+	AS 'MODULE_PATHNAME', 'history_purchase_days' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.purchase_days(customer_tier.purchase_history, date) IS 'number of days with an order, up to and including as_of';
+
+CREATE FUNCTION customer_tier.revenue(history customer_tier.purchase_history) RETURNS numeric
+	AS 'MODULE_PATHNAME', 'history_revenue' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.revenue(customer_tier.purchase_history) IS 'sum of all amounts, net of refunds, in currency units';
+
+CREATE FUNCTION customer_tier.revenue(history customer_tier.purchase_history, as_of date) RETURNS numeric
+	AS 'MODULE_PATHNAME', 'history_revenue' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.revenue(customer_tier.purchase_history, date) IS 'sum of all amounts, net of refunds, in currency units, up to and including as_of';
+
+CREATE FUNCTION customer_tier.refunded(history customer_tier.purchase_history) RETURNS numeric
+	AS 'MODULE_PATHNAME', 'history_refunded' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.refunded(customer_tier.purchase_history) IS 'sum of the refunds as a positive number, in currency units';
+
+CREATE FUNCTION customer_tier.refunded(history customer_tier.purchase_history, as_of date) RETURNS numeric
+	AS 'MODULE_PATHNAME', 'history_refunded' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.refunded(customer_tier.purchase_history, date) IS 'sum of the refunds as a positive number, in currency units, up to and including as_of';
+
+CREATE FUNCTION customer_tier.first_day(history customer_tier.purchase_history) RETURNS date
+	AS 'MODULE_PATHNAME', 'history_first_day' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.first_day(customer_tier.purchase_history) IS 'first day with an order; NULL if there is none';
+
+CREATE FUNCTION customer_tier.first_day(history customer_tier.purchase_history, as_of date) RETURNS date
+	AS 'MODULE_PATHNAME', 'history_first_day' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.first_day(customer_tier.purchase_history, date) IS 'first day with an order; NULL if there is none, up to and including as_of';
+
+CREATE FUNCTION customer_tier.last_day(history customer_tier.purchase_history) RETURNS date
+	AS 'MODULE_PATHNAME', 'history_last_day' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.last_day(customer_tier.purchase_history) IS 'last day with an order; NULL if there is none';
+
+CREATE FUNCTION customer_tier.last_day(history customer_tier.purchase_history, as_of date) RETURNS date
+	AS 'MODULE_PATHNAME', 'history_last_day' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.last_day(customer_tier.purchase_history, date) IS 'last day with an order; NULL if there is none, up to and including as_of';
+
+CREATE FUNCTION customer_tier.through(history customer_tier.purchase_history, as_of date) RETURNS customer_tier.purchase_history
+	AS 'MODULE_PATHNAME', 'history_through' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.through IS
+	'the history up to and including as_of';
+
+CREATE FUNCTION customer_tier.within(history customer_tier.purchase_history, from_day date, to_day date) RETURNS customer_tier.purchase_history
+	AS 'MODULE_PATHNAME', 'history_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.within IS
+	'the history from from_day through to_day, both included';
+
+CREATE FUNCTION customer_tier.history_add(customer_tier.purchase_history, customer_tier.purchase_history) RETURNS customer_tier.purchase_history
+	AS 'MODULE_PATHNAME', 'history_add' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.history_add IS
+	'implementation of + operator';
+
+CREATE OPERATOR customer_tier.+ (
+	FUNCTION = customer_tier.history_add, LEFTARG = customer_tier.purchase_history, RIGHTARG = customer_tier.purchase_history,
+	COMMUTATOR = OPERATOR(customer_tier.+)
+);
+COMMENT ON OPERATOR customer_tier.+ (customer_tier.purchase_history, customer_tier.purchase_history) IS 'sum of two histories';
+
+CREATE FUNCTION customer_tier.days(history customer_tier.purchase_history, OUT day date, OUT orders integer, OUT amount numeric) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'history_days' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	ROWS 20;
+COMMENT ON FUNCTION customer_tier.days IS
+	'the days of a history in rising order, with their orders and their amount, net of that days refunds, in currency units; a day of refunds only has 0 orders';
+
+CREATE FUNCTION customer_tier.rfm(history customer_tier.purchase_history, as_of date, OUT recency integer, OUT frequency integer, OUT monetary numeric, OUT average_order numeric) RETURNS record
+	AS 'MODULE_PATHNAME', 'history_rfm' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.rfm IS
+	'recency (days from the last purchase day to as_of), frequency (orders), monetary (revenue, net of refunds) and average_order (monetary / frequency, both in currency units), up to and including as_of; without an order recency and average_order are NULL';
+
+CREATE FUNCTION customer_tier.btyd(history customer_tier.purchase_history, as_of date, days_per_unit double precision DEFAULT 7,
+	OUT frequency double precision, OUT recency double precision, OUT age double precision, OUT monetary double precision, OUT litt double precision) RETURNS record
+	AS 'MODULE_PATHNAME', 'history_btyd' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.btyd IS
+	'summary for buy-till-you-die models up to and including as_of, in units of days_per_unit days (7 = weeks): frequency (repeat purchase days), recency (first to last purchase day), age (first purchase day to as_of), monetary (mean net amount of the repeat days in currency units, 0 when there is none), litt (sum of ln of the times between purchase days); NULL without a purchase day';
+
+CREATE TYPE customer_tier.features AS (
+	first_day date,
+	last_day date,
+	recency_days integer,
+	orders bigint,
+	purchase_days integer,
+	revenue numeric,
+	refunded numeric,
+	average_order numeric,
+	window_orders bigint,
+	window_revenue numeric
+);
+COMMENT ON TYPE customer_tier.features IS 'result of features(): what a program rates a customer by';
+COMMENT ON COLUMN customer_tier.features.first_day IS 'first day with an order';
+COMMENT ON COLUMN customer_tier.features.last_day IS 'last day with an order';
+COMMENT ON COLUMN customer_tier.features.recency_days IS 'days from the last day with an order to as_of';
+COMMENT ON COLUMN customer_tier.features.orders IS 'number of orders';
+COMMENT ON COLUMN customer_tier.features.purchase_days IS 'number of days with an order';
+COMMENT ON COLUMN customer_tier.features.revenue IS 'sum of all amounts, net of refunds, in currency units';
+COMMENT ON COLUMN customer_tier.features.refunded IS 'sum of the refunds as a positive number, in currency units';
+COMMENT ON COLUMN customer_tier.features.average_order IS 'revenue / orders, in currency units';
+COMMENT ON COLUMN customer_tier.features.window_orders IS 'number of orders in the window';
+COMMENT ON COLUMN customer_tier.features.window_revenue IS 'sum of the amounts in the window, net of refunds, in currency units';
+
+CREATE FUNCTION customer_tier.features(history customer_tier.purchase_history, as_of date, window_days integer DEFAULT NULL) RETURNS customer_tier.features
+	AS 'MODULE_PATHNAME', 'history_features' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.features IS
+	'everything that a program rates by, up to and including as_of, from one reading of the history; the window is the window_days days that end with as_of, NULL for everything';

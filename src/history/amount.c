@@ -1,0 +1,351 @@
+/*
+ * amount.c
+ *	  Amounts of money: from SQL's numbers to 128-bit decimal fixed point and
+ *	  back.
+ *
+ * An amount has up to HISTORY_MAX_SCALE (6) decimals; more are rounded half
+ * away from zero.  Nothing here goes through binary fractions.
+ */
+#include "postgres.h"
+
+#include "compat.h"
+
+#include "common/shortest_dec.h"
+#include "fmgr.h"
+#include "history/history.h"
+#include "utils/builtins.h"
+
+#include <math.h>
+
+/*
+ * The bytes of a numeric, as numeric.c has written them since 9.1: a header of
+ * one word (short form) or two, then the digits in base 10000, most significant
+ * first, without leading or trailing zeros.  numeric.c keeps this to itself, so
+ * numeric_layout_is_known() tries it out before we rely on it.
+ */
+#define NUMBER_SPECIAL			0xC000	/* all of these bits: NaN or infinity */
+#define NUMBER_NAN				0xC000
+#define NUMBER_SIGN_MASK		0xC000
+#define NUMBER_NEGATIVE			0x4000
+#define NUMBER_SHORT			0x8000
+#define NUMBER_SHORT_NEGATIVE	0x2000
+#define NUMBER_SHORT_WEIGHT_SIGN 0x0040
+#define NUMBER_SHORT_WEIGHT_MASK 0x003F
+
+#define NBASE					10000
+
+static inline uint16
+number_word(const uint8 *bytes, int index)
+{
+	uint16		word;
+
+	memcpy(&word, bytes + index * sizeof(uint16), sizeof(uint16));
+	return word;
+}
+
+/* Read the stored bytes of a numeric. */
+static inline AmountStatus
+number_read(const uint8 *bytes, int words, Amount *result)
+{
+	uint16		header = number_word(bytes, 0);
+	bool		negative;
+	int			weight;
+	int			first;
+	int			count;
+	int			whole;
+	uint64		value = 0;
+	uamount128	wide;
+	int			scale;
+
+	if ((header & NUMBER_SPECIAL) == NUMBER_SPECIAL)
+		return header == NUMBER_NAN ? AMOUNT_NAN : AMOUNT_INFINITE;
+
+	if (header & NUMBER_SHORT)
+	{
+		negative = (header & NUMBER_SHORT_NEGATIVE) != 0;
+		weight = header & NUMBER_SHORT_WEIGHT_MASK;
+		if (header & NUMBER_SHORT_WEIGHT_SIGN)
+			weight |= ~NUMBER_SHORT_WEIGHT_MASK;
+		first = 1;
+	}
+	else
+	{
+		negative = (header & NUMBER_SIGN_MASK) == NUMBER_NEGATIVE;
+		weight = (int16) number_word(bytes, 1);
+		first = 2;
+	}
+	count = words - first;		/* digits there are */
+	whole = weight + 1;			/* digits before the point, if positive */
+
+	if (whole <= 3)
+	{
+		/* Below 10^12, so that 6 decimals fit 64 bits.  By far the most. */
+		int			i = 0;
+
+		for (; i < whole; i++)
+			value = value * NBASE + (i < count ? number_word(bytes, first + i) : 0);
+
+		if (count <= Max(whole, 0))
+			scale = 0;
+		else
+		{
+			/* The digits of weight -1 and -2; earlier ones may be zero. */
+			uint16		d1 = weight >= -1 ? number_word(bytes, first + i) : 0;
+			int			at2 = weight >= -1 ? i + 1 : 0;
+			uint16		d2 = weight >= -2 && at2 < count ? number_word(bytes, first + at2) : 0;
+
+			if (d2 == 0 && d1 % 100 == 0)
+			{
+				value = value * 100 + d1 / 100;
+				scale = 2;
+			}
+			else if (d2 == 0)
+			{
+				value = value * 10000 + d1;
+				scale = 4;
+			}
+			else
+			{
+				value = value * 1000000 + d1 * 100 + d2 / 100 + (d2 % 100 >= 50);
+				scale = 6;
+			}
+		}
+		result->units = negative ? -(int64) value : (int64) value;
+		result->scale = scale;
+		return AMOUNT_OK;
+	}
+
+	/* A large one: the same in 128 bits, always with 6 decimals. */
+	wide = 0;
+	for (int i = 0; i < whole + 2; i++)
+	{
+		unsigned	digit = i < count ? number_word(bytes, first + i) : 0;
+		unsigned	base = NBASE;
+
+		if (i == whole + 1)
+		{
+			digit = digit / 100 + (digit % 100 >= 50);
+			base = 100;
+		}
+		if (wide > ((uamount128) AMOUNT128_MAX - digit) / base)
+			return AMOUNT_OUT_OF_RANGE;
+		wide = wide * base + digit;
+	}
+	result->units = negative ? -(amount128) wide : (amount128) wide;
+	result->scale = HISTORY_MAX_SCALE;
+	return AMOUNT_OK;
+}
+
+/*
+ * Does this server keep its numerics the way number_read expects?  Tried out on
+ * numbers of every shape, once a session; if not, amounts take the slow path
+ * through text, with the same results.
+ */
+static bool
+numeric_layout_is_known(void)
+{
+	static const char *const samples[] = {
+		"0", "1", "-1", "9999", "10000", "-10000", "12.34", "-12.3", "0.5",
+		"0.0001", "-0.000001", "0.0000005", "0.00000049", "-123456789.987654",
+		"999999999999.999999", "1000000000000", "-12345678901234567890.123456",
+		"100000000", "0.00010001", "1e-20", "1e29", "NaN",
+#if PG_VERSION_NUM >= 140000
+		"Infinity", "-Infinity",
+#endif
+	};
+	static int	known = -1;		/* not tried yet */
+
+	if (known >= 0)
+		return known;
+
+	known = true;
+	for (int i = 0; known && i < (int) lengthof(samples); i++)
+	{
+		Datum		number = DirectFunctionCall3(numeric_in, CStringGetDatum(samples[i]),
+												 ObjectIdGetDatum(InvalidOid),
+												 Int32GetDatum(-1));
+		struct varlena *stored = (struct varlena *) DatumGetPointer(number);
+		char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, number));
+		Amount		read = {0, 0};
+		Amount		expected = {0, 0};
+		AmountStatus status;
+
+		status = number_read((uint8 *) VARDATA(stored),
+							 (VARSIZE(stored) - VARHDRSZ) / sizeof(uint16), &read);
+		if (status != amount_from_text(text, strlen(text), &expected) ||
+			(status == AMOUNT_OK &&
+			 amount_rescale(read.units, read.scale, HISTORY_MAX_SCALE) !=
+			 amount_rescale(expected.units, expected.scale, HISTORY_MAX_SCALE)))
+			known = false;
+		pfree(text);
+		pfree(stored);
+	}
+	return known;
+}
+
+/* The amount of a numeric, packed or not. */
+AmountStatus
+amount_from_numeric(struct varlena *number, Amount *result)
+{
+	if (likely(numeric_layout_is_known()))
+		return number_read((uint8 *) VARDATA_ANY(number),
+						   VARSIZE_ANY_EXHDR(number) / sizeof(uint16), result);
+	else
+	{
+		Datum		whole = PointerGetDatum(PG_DETOAST_DATUM(PointerGetDatum(number)));
+		char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, whole));
+		AmountStatus status = amount_from_text(text, strlen(text), result);
+
+		pfree(text);
+		return status;
+	}
+}
+
+/*
+ * The amount of a double precision: the decimal that PostgreSQL shows for it,
+ * which is the shortest one that reads back as the same double.
+ */
+AmountStatus
+amount_from_float8(float8 value, Amount *result)
+{
+	char		text[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	if (isnan(value))
+		return AMOUNT_NAN;
+	if (isinf(value))
+		return AMOUNT_INFINITE;
+
+	/*
+	 * With at most 15 digits in all, a decimal that divides back to the same
+	 * double is the shortest one.
+	 */
+	for (int scale = 0; scale <= HISTORY_MAX_SCALE; scale += 2)
+	{
+		float8		scaled = value * (float8) power_of_ten[scale];
+		float8		units = rint(scaled);
+
+		if (fabs(units) >= 1e15)
+			break;
+		if (units / (float8) power_of_ten[scale] == value)
+		{
+			result->units = (int64) units;
+			result->scale = scale;
+			return AMOUNT_OK;
+		}
+	}
+	return amount_from_text(text, double_to_shortest_decimal_bufn(value, text), result);
+}
+
+/*
+ * The amount of a decimal number in text: [+-] digits [. digits] [e [+-] digits],
+ * or NaN or an infinity, as numeric and double precision print them.
+ */
+AmountStatus
+amount_from_text(const char *text, int length, Amount *result)
+{
+	const char *end = text + length;
+	const char *point = NULL;
+	const char *stop;
+	bool		negative = text < end && *text == '-';
+	int			exponent = 0;
+	int			weight;			/* of the digit at hand: 0 is the units' place */
+	uamount128	units = 0;
+
+	if (text < end && (*text == '-' || *text == '+'))
+		text++;
+	if (text < end && (*text == 'N' || *text == 'n'))
+		return AMOUNT_NAN;
+	if (text < end && (*text == 'I' || *text == 'i'))
+		return AMOUNT_INFINITE;
+
+	for (stop = text; stop < end && *stop != 'e' && *stop != 'E'; stop++)
+	{
+		if (*stop == '.')
+			point = stop;
+	}
+	if (stop + 1 < end)
+	{
+		bool		minus = stop[1] == '-';
+
+		for (const char *p = stop + (minus || stop[1] == '+' ? 2 : 1); p < end; p++)
+			exponent = Min(exponent * 10 + (*p - '0'), 1000000);
+		if (minus)
+			exponent = -exponent;
+	}
+
+	weight = exponent + (int) ((point ? point : stop) - text) - 1;
+	for (const char *p = text; p < stop; p++)
+	{
+		int			digit = *p - '0';
+
+		if (p == point)
+			continue;
+		if (weight < -HISTORY_MAX_SCALE)
+		{
+			if (weight == -HISTORY_MAX_SCALE - 1 && digit >= 5)
+				units++;
+			break;
+		}
+		if (units > ((uamount128) AMOUNT128_MAX - 10) / 10)
+			return AMOUNT_OUT_OF_RANGE;
+		units = units * 10 + digit;
+		weight--;
+	}
+	for (; units != 0 && weight >= -HISTORY_MAX_SCALE; weight--)
+	{
+		if (units > (uamount128) AMOUNT128_MAX / 10)
+			return AMOUNT_OUT_OF_RANGE;
+		units *= 10;
+	}
+
+	result->units = negative ? -(amount128) units : (amount128) units;
+	result->scale = HISTORY_MAX_SCALE;
+	while (result->scale > 0 && result->units % 10 == 0)
+	{
+		result->units /= 10;
+		result->scale--;
+	}
+	return AMOUNT_OK;
+}
+
+/*
+ * Print an amount backwards, so that its last character stands before "end";
+ * returns where it begins.  There are AMOUNT_TEXT_MAX bytes before "end".
+ */
+char *
+amount_to_text(amount128 units, int scale, char *end)
+{
+	uamount128	rest = units < 0 ? -(uamount128) units : (uamount128) units;
+	int			digits = 0;
+
+	do
+	{
+		if (digits == scale && scale > 0)
+			*--end = '.';
+		*--end = '0' + (int) (rest % 10);
+		rest /= 10;
+		digits++;
+	} while (rest != 0 || digits <= scale);
+	if (units < 0)
+		*--end = '-';
+	return end;
+}
+
+/* The numeric of an amount, with "scale" decimals. */
+Numeric
+amount_to_numeric(amount128 units, int scale)
+{
+	char		room[AMOUNT_TEXT_MAX + 1];
+	char	   *end = room + AMOUNT_TEXT_MAX;
+
+#if PG_VERSION_NUM >= 140000
+	if (units >= PG_INT64_MIN && units <= PG_INT64_MAX)
+		return scale == 0 ? int64_to_numeric((int64) units) :
+			int64_div_fast_to_numeric((int64) units, scale);
+#endif
+	*end = '\0';
+	return DatumGetNumeric(DirectFunctionCall3(numeric_in,
+											   CStringGetDatum(amount_to_text(units, scale, end)),
+											   ObjectIdGetDatum(InvalidOid),
+											   Int32GetDatum(-1)));
+}

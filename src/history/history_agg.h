@@ -1,0 +1,48 @@
+/*
+ * history_agg.h
+ *	  How an aggregate's call site reads its rows: days and amounts in any of
+ *	  the types that purchases() takes.
+ */
+#ifndef HISTORY_AGG_H
+#define HISTORY_AGG_H
+
+#include "history/history.h"
+#include "pgtime.h"
+#include "utils/timestamp.h"
+
+/* What one row's day or amount turned out to be. */
+typedef enum RowStatus
+{
+	ROW_OK,
+	ROW_BAD						/* only where bad rows are counted */
+} RowStatus;
+
+/* A stretch of time through which a zone's offset from UTC is the same. */
+typedef struct OffsetSpan
+{
+	pg_time_t	from;
+	pg_time_t	to;				/* exclusive */
+	long		offset;			/* seconds east of UTC */
+} OffsetSpan;
+
+#define OFFSET_SPANS	8
+
+/* Kept in fn_extra: the argument types, and what is known of the time zone. */
+typedef struct RowReader
+{
+	Oid			day_type;
+	Oid			amount_type;
+	bool		lenient;		/* report bad rows instead of raising errors */
+
+	text	   *zone_name;		/* the zone argument seen last */
+	pg_tz	   *zone;
+	int			spans;
+	int			next_span;		/* to be overwritten next */
+	OffsetSpan	span[OFFSET_SPANS];
+} RowReader;
+
+extern RowReader *row_reader_get(FunctionCallInfo fcinfo, bool lenient);
+extern RowStatus row_reader_day(RowReader *reader, FunctionCallInfo fcinfo, int32 *day);
+extern RowStatus row_reader_amount(RowReader *reader, Datum value, Amount *amount);
+
+#endif							/* HISTORY_AGG_H */
