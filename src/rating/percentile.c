@@ -1,0 +1,336 @@
+/*
+ * percentile.c
+ *	  Where a value stands in a population: a scale, and reading it.
+ *
+ * percentile_scale() makes the empirical distribution of a population: its d
+ * distinct values ascending, then for each the number of members at or below
+ * it.  percentile() looks a value up by binary search, in 0 .. 1.
+ *
+ * A scale of more than KNOTS_MAX values is thinned to that many knots, at
+ * evenly spaced ranks, the first and last value always among them; one more
+ * number at its end then says how many members at most are left out between
+ * two neighbouring knots.  That is less than 1 in KNOTS_MAX - 1 of the
+ * population, and so is the error of a percentile read from a thinned scale:
+ * below 0.001 points of 100.  Scales that are not thinned are exact.
+ */
+#include "postgres.h"
+
+#include "compat.h"
+
+#include "fmgr.h"
+
+#include <math.h>
+
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "numerics/sort.h"
+#include "value_list.h"
+
+PG_FUNCTION_INFO_V1(percentile_accum);
+PG_FUNCTION_INFO_V1(percentile_combine);
+PG_FUNCTION_INFO_V1(percentile_serialize);
+PG_FUNCTION_INFO_V1(percentile_deserialize);
+PG_FUNCTION_INFO_V1(percentile_scale_final);
+PG_FUNCTION_INFO_V1(percentile);
+
+#define KNOTS_MAX 131072
+
+static MemoryContext
+get_aggregate_context(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("an aggregate's support function was called on its own")));
+	return context;
+}
+
+static void
+check_value_not_nan(double value)
+{
+	if (isnan(value))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("a value to rank must not be NaN"),
+						errhint("Leave such rows out, or make the value NULL with "
+								"nullif(value, 'NaN').")));
+}
+
+/* percentile_accum(state internal, value float8) -> internal */
+Datum
+percentile_accum(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = get_aggregate_context(fcinfo);
+	ValueList  *list = PG_ARGISNULL(0) ? NULL : (ValueList *) PG_GETARG_POINTER(0);
+
+	if (!PG_ARGISNULL(1))
+	{
+		double		value = PG_GETARG_FLOAT8(1);
+
+		check_value_not_nan(value);
+		if (list == NULL)
+			list = value_list_create(context, 0);
+		value_list_add(list, value);
+	}
+	if (list == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_POINTER(list);
+}
+
+Datum
+percentile_combine(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = get_aggregate_context(fcinfo);
+	ValueList  *list = PG_ARGISNULL(0) ? NULL : (ValueList *) PG_GETARG_POINTER(0);
+
+	if (!PG_ARGISNULL(1))
+	{
+		if (list == NULL)
+			list = value_list_create(context, 0);
+		value_list_append(list, (ValueList *) PG_GETARG_POINTER(1));
+	}
+	if (list == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_POINTER(list);
+}
+
+Datum
+percentile_serialize(PG_FUNCTION_ARGS)
+{
+	get_aggregate_context(fcinfo);
+	PG_RETURN_BYTEA_P(value_list_serialize((ValueList *) PG_GETARG_POINTER(0)));
+}
+
+Datum
+percentile_deserialize(PG_FUNCTION_ARGS)
+{
+	get_aggregate_context(fcinfo);
+	PG_RETURN_POINTER(value_list_deserialize(PG_GETARG_BYTEA_PP(0), CurrentMemoryContext));
+}
+
+/*
+ * Keep the values at KNOTS_MAX evenly spaced ranks, and their counts.  Returns
+ * how many remain; fewer where one value holds several of the ranks.
+ */
+static int64
+thin_scale(double *values, double *through, int64 members)
+{
+	int64		kept = 0;
+	int64		at = 0;
+	int64		last = -1;
+
+	for (int64 knot = 0; knot < KNOTS_MAX; knot++)
+	{
+		int64		rank = knot * (members - 1) / (KNOTS_MAX - 1);
+
+		while (through[at] <= (double) rank)
+			at++;
+		if (at == last)
+			continue;
+		last = at;
+		values[kept] = values[at];
+		through[kept++] = through[at];
+	}
+	return kept;
+}
+
+Datum
+percentile_scale_final(PG_FUNCTION_ARGS)
+{
+	ValueList  *list;
+	double	   *values;
+	double	   *through;
+	double	   *scale;
+	int64		knots;
+	int64		length;
+	ArrayType  *result;
+
+	get_aggregate_context(fcinfo);
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	list = (ValueList *) PG_GETARG_POINTER(0);
+	if (list->count == 0)
+		PG_RETURN_NULL();
+
+	values = value_list_sorted(list);
+	through = MemoryContextAllocHuge(CurrentMemoryContext, list->count * sizeof(double));
+	knots = sort_distinct(values, through, list->count);
+	length = 2 * knots;
+	if (knots > KNOTS_MAX)
+	{
+		knots = thin_scale(values, through, list->count);
+		length = 2 * knots + 1;
+	}
+
+	scale = palloc(length * sizeof(double));
+	memcpy(scale, values, knots * sizeof(double));
+	memcpy(scale + knots, through, knots * sizeof(double));
+	/* members strictly between two of the evenly spaced ranks, at most */
+	if (length > 2 * knots)
+		scale[length - 1] = (double) ((list->count - 2) / (KNOTS_MAX - 1));
+	result = float8_array_from(scale, length);
+	pfree(scale);
+	pfree(through);
+	pfree(values);
+	PG_RETURN_ARRAYTYPE_P(result);
+}
+
+/* ---------- percentile() ---------- */
+
+typedef enum Ties
+{
+	TIES_LOW,
+	TIES_MID,
+	TIES_HIGH
+} Ties;
+
+static Ties
+get_ties(FunctionCallInfo fcinfo, int argument)
+{
+	text	   *ties;
+	const char *word;
+	int			length;
+
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("ties must not be NULL"),
+						errhint("Use 'low', 'mid' or 'high'.")));
+	ties = PG_GETARG_TEXT_PP(argument);
+	word = VARDATA_ANY(ties);
+	length = VARSIZE_ANY_EXHDR(ties);
+	if (length == 3 && memcmp(word, "low", 3) == 0)
+		return TIES_LOW;
+	if (length == 3 && memcmp(word, "mid", 3) == 0)
+		return TIES_MID;
+	if (length == 4 && memcmp(word, "high", 4) == 0)
+		return TIES_HIGH;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("ties must not be \"%s\"", text_to_cstring(ties)),
+					errhint("Use 'low' (share below the value), 'high' (share at or below it) "
+							"or 'mid' (half way).")));
+	return TIES_LOW;			/* not reached */
+}
+
+static void
+report_malformed_scale(const char *detail)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("malformed percentile scale"), errdetail_internal("%s", detail),
+					errhint("A scale comes from customer_tier.percentile_scale(value).")));
+}
+
+/*
+ * The first of `count` ascending values that is not below `value`.  Stays in
+ * the array whatever is in it.
+ */
+static int
+find_knot(const double *values, int count, double value)
+{
+	int			low = 0;
+	int			high = count;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (values[middle] < value)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The part of the way from one knot to the next at which a value lies. */
+static double
+get_fraction(double from, double to, double value)
+{
+	/* halved, since the distance of two doubles may overflow */
+	double		way = to / 2 - from / 2;
+
+	if (isinf(way))
+		return 0.5;
+	return (value / 2 - from / 2) / way;
+}
+
+/*
+ * percentile(value float8, scale float8[], ties text) -> float8
+ *
+ * Only the knots beside the value are looked at, and so only these are
+ * checked: a check of the whole scale would cost more than the answer.
+ */
+Datum
+percentile(PG_FUNCTION_ARGS)
+{
+	Ties		ties = get_ties(fcinfo, 2);
+	double		value;
+	Float8Array scale;
+	int			knots;
+	const double *through;
+	double		slack;
+	double		members;
+	double		low;
+	double		high;
+	int			at;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	value = PG_GETARG_FLOAT8(0);
+	check_value_not_nan(value);
+
+	float8_array_view_kept(&scale, fcinfo, 1);
+	if (scale.ndim != 1 || scale.count < 2)
+		report_malformed_scale("It must be an array of one dimension with two numbers a knot.");
+	if (scale.has_null)
+		report_malformed_scale("It contains NULL.");
+	knots = scale.count / 2;
+	through = scale.values + knots;
+	members = through[knots - 1];
+	slack = scale.count % 2 == 1 ? scale.values[scale.count - 1] : 0;
+	if (!(members >= 1 && members <= (double) PG_INT64_MAX) || !(slack >= 0 && slack < members))
+		report_malformed_scale("Its last count is no number of members.");
+
+	at = find_knot(scale.values, knots, value);
+	if (at == knots)
+		low = high = members;
+	else
+	{
+		double		knot = scale.values[at];
+		double		before = at > 0 ? through[at - 1] : 0;
+		double		below;
+
+		if (isnan(knot) || (at > 0 && !(scale.values[at - 1] < knot)))
+			report_malformed_scale("Its values do not ascend.");
+		if (!(before >= 0 && before < through[at] && through[at] <= members))
+			report_malformed_scale("Its counts do not ascend.");
+
+		/* members below the knot: those through the one before, and what was left out */
+		below = at > 0 ? Min(before + slack, through[at] - 1) : 0;
+		if (knot == value)
+		{
+			low = below;
+			high = through[at];
+		}
+		else
+		{
+			low = before;
+			if (below > before)
+				low += get_fraction(scale.values[at - 1], knot, value) * (below - before);
+			high = low;
+		}
+	}
+
+	switch (ties)
+	{
+		case TIES_LOW:
+			break;
+		case TIES_MID:
+			low = (low + high) / 2;
+			break;
+		case TIES_HIGH:
+			low = high;
+			break;
+	}
+	PG_RETURN_FLOAT8(low / members);
+}
