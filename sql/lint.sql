@@ -3,7 +3,7 @@
 SET search_path = pg_catalog;
 
 -- The extension's functions, and which of them only support something else:
--- an aggregate, a type, an operator, an operator class, a cast.
+-- an aggregate, a type, an operator, an operator class, a cast, the planner.
 CREATE TEMP VIEW functions AS
 SELECT p.*, p.oid::regprocedure::text AS signature,
 	p.oid IN (SELECT unnest(ARRAY[aggtransfn, aggfinalfn, aggcombinefn, aggserialfn,
@@ -13,6 +13,7 @@ SELECT p.*, p.oid::regprocedure::text AS signature,
 	OR p.oid IN (SELECT unnest(ARRAY[oprcode, oprrest, oprjoin]::oid[]) FROM pg_operator)
 	OR p.oid IN (SELECT amproc FROM pg_amproc)
 	OR p.oid IN (SELECT castfunc FROM pg_cast)
+	OR p.oid IN (SELECT prosupport FROM pg_proc)
 	OR p.prorettype = 'trigger'::regtype AS supports
 FROM pg_proc p
 JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
