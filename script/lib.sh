@@ -217,17 +217,27 @@ copy_shared()
 # other by themselves: a private server to install into.
 copy_server()
 {
-	local tree
+	local tree bin="$work/lib/postgresql/$major/bin"
 
 	for tree in lib share include; do
 		as_server mkdir -p "$work/$tree/postgresql"
 		as_server cp -a "/usr/$tree/postgresql/$major" "$work/$tree/postgresql/"
 	done
+
+	# Of some versions pg_config alone does not look where it stands.
+	if [ "$(as_server pg_config --bindir)" != "$bin" ]; then
+		as_server mv "$bin/pg_config" "$bin/pg_config.system"
+		as_server tee "$bin/pg_config" >/dev/null <<-SH
+			#!/bin/sh
+			"$bin/pg_config.system" "\$@" | sed 's|/usr/\(lib\|share\|include\)/postgresql/$major|$work/\1/postgresql/$major|g'
+		SH
+		as_server chmod +x "$bin/pg_config"
+	fi
 }
 
 build_extension()
 {
-	local -a make=(make -j "$(nproc)" PG_CONFIG="$work/lib/postgresql/$major/bin/pg_config")
+	local -a make=(make -s -j "$(nproc)" PG_CONFIG="$work/lib/postgresql/$major/bin/pg_config")
 
 	as_server "${make[@]}" all && as_server "${make[@]}" install
 }
