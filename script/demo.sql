@@ -4,6 +4,7 @@
 -- amount, order_id (empty: every row is an order).
 \set ON_ERROR_STOP on
 \set QUIET on
+\set SHOW_CONTEXT never
 \pset footer off
 \pset linestyle unicode
 \pset border 1

@@ -6,7 +6,7 @@
 -- the day date or timestamp, as the values are; the amount numeric.  A value
 -- that cannot be read stops the tour and is named with its line.
 \set ON_ERROR_STOP on
-\set VERBOSITY terse
+\set SHOW_CONTEXT never
 \set QUIET on
 SET DateStyle = 'ISO, YMD';
 SET client_min_messages = warning;

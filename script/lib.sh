@@ -229,7 +229,7 @@ copy_server()
 		as_server mv "$bin/pg_config" "$bin/pg_config.system"
 		as_server tee "$bin/pg_config" >/dev/null <<-SH
 			#!/bin/sh
-			"$bin/pg_config.system" "\$@" | sed 's|/usr/\(lib\|share\|include\)/postgresql/$major|$work/\1/postgresql/$major|g'
+			"$bin/pg_config.system" "\$@" | sed 's,/usr/\(lib\|share\|include\)/postgresql/$major,$work/\1/postgresql/$major,g'
 		SH
 		as_server chmod +x "$bin/pg_config"
 	fi
