@@ -282,11 +282,12 @@ amount_from_text(const char *text, int length, Amount *result)
 			continue;
 		if (weight < -HISTORY_MAX_SCALE)
 		{
-			if (weight == -HISTORY_MAX_SCALE - 1 && digit >= 5)
-				units++;
+			if (weight == -HISTORY_MAX_SCALE - 1 && digit >= 5 &&
+				units++ == (uamount128) AMOUNT128_MAX)
+				return AMOUNT_OUT_OF_RANGE;
 			break;
 		}
-		if (units > ((uamount128) AMOUNT128_MAX - 10) / 10)
+		if (units > ((uamount128) AMOUNT128_MAX - digit) / 10)
 			return AMOUNT_OUT_OF_RANGE;
 		units = units * 10 + digit;
 		weight--;

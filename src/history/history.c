@@ -37,7 +37,7 @@ amount_overflow(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 			 errmsg("sum of a customer's amounts is out of range"),
-			 errdetail("Amounts are summed in 128 bits, which hold 32 digits before and 6 after the decimal point.")));
+			 errdetail("Amounts are summed in 128 bits; on one day they come to " AMOUNT_MAX_TEXT " at most.")));
 }
 
 /* Ensure that a sum of amounts does not wrap. */
@@ -121,6 +121,17 @@ history_reader_next(HistoryReader *reader, DayEntry *entry)
 }
 
 /*
+ * Does the amount fit 128 bits at the largest scale, too?  Only such amounts
+ * are stored, so that whether a sum is out of range does not depend on the
+ * decimals of what else is in the history.
+ */
+static inline bool
+amount_fits(amount128 amount, int scale)
+{
+	return amount <= AMOUNT128_MAX / power_of_ten[HISTORY_MAX_SCALE - scale];
+}
+
+/*
  * Are these bytes (without a varlena header) a history, in the one form that
  * we would have written ourselves?  For bytes that come from outside.
  */
@@ -131,9 +142,12 @@ history_is_valid(const uint8 *bytes, Size length)
 	DayEntry	entry;
 	uint64		step;
 	bool		reducible = true;
+	int			scale;
 
-	if (length < 1 || bytes[0] >> 4 != HISTORY_VERSION ||
-		(bytes[0] & 0x0f) > HISTORY_MAX_SCALE)
+	if (length < 1 || bytes[0] >> 4 != HISTORY_VERSION)
+		return false;
+	scale = bytes[0] & 0x0f;
+	if (scale > HISTORY_MAX_SCALE)
 		return false;
 
 	reader.next = bytes + 1;
@@ -145,10 +159,12 @@ history_is_valid(const uint8 *bytes, Size length)
 		reader.next = entry_get(reader.next, reader.end, &step, &entry);
 		if (reader.next == NULL || !next_day(&reader, step, &entry))
 			return false;
+		if (!amount_fits(entry.gross, scale) || !amount_fits(entry.refunded, scale))
+			return false;
 		if (entry.gross % 10 != 0 || entry.refunded % 10 != 0)
 			reducible = false;
 	}
-	return !reducible || (bytes[0] & 0x0f) == 0;
+	return !reducible || scale == 0;
 }
 
 /* Start an empty list of days whose amounts are in units of 10^-scale. */
@@ -289,6 +305,7 @@ day_list_is_reducible(const DayList *list)
 	{
 		const DayEntry *entry = &list->entry[i];
 
+		/* the first test is the second, faster */
 		if (entry->gross <= PG_INT64_MAX ? (int64) entry->gross % 10 != 0 :
 			entry->gross % 10 != 0)
 			return false;
@@ -338,6 +355,10 @@ history_from_days(DayList *list)
 		uint64		step = i == 0 ? zigzag_encode(entry->day) :
 			(uint64) ((int64) entry->day - previous - 1);
 
+		if (unlikely((entry->gross > PG_INT64_MAX || entry->refunded > PG_INT64_MAX) &&
+					 (!amount_fits(entry->gross, list->scale) ||
+					  !amount_fits(entry->refunded, list->scale))))
+			amount_overflow();
 		out = entry_put(out, step, entry);
 		previous = entry->day;
 	}

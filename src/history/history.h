@@ -87,6 +87,9 @@ extern AmountStatus amount_from_text(const char *text, int length, Amount *resul
 extern Numeric amount_to_numeric(amount128 units, int scale);
 extern char *amount_to_text(amount128 units, int scale, char *end);
 
+/* The largest amount, of a row and of a day: 128 bits with 6 decimals. */
+#define AMOUNT_MAX_TEXT	"170141183460469231731687303715884.105727"
+
 #define AMOUNT_TEXT_MAX		48	/* sign, 39 digits, point, end */
 
 #endif							/* HISTORY_H */

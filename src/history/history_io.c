@@ -154,7 +154,7 @@ text_read_amount(TextReader *reader, amount128 *units)
 			return text_fail(reader, "An amount has at most 6 decimals.");
 	}
 	if (amount_from_text(start, reader->next - start, &amount) != AMOUNT_OK)
-		return text_fail(reader, "An amount has at most 32 digits before the decimal point.");
+		return text_fail(reader, "The largest amount is " AMOUNT_MAX_TEXT ".");
 	*units = amount_rescale(amount.units, amount.scale, HISTORY_MAX_SCALE);
 	return true;
 }
@@ -189,7 +189,7 @@ text_read_entry(TextReader *reader, DayEntry *entry)
 		return false;
 
 	if (__builtin_add_overflow((__int128) amount, (__int128) entry->refunded, &gross))
-		return text_fail(reader, "An amount has at most 32 digits before the decimal point.");
+		return text_fail(reader, "The largest amount is " AMOUNT_MAX_TEXT ".");
 	entry->gross = gross;
 	if (gross < 0)
 		return text_fail(reader, "An amount cannot be less than what was refunded that day.");

@@ -59,11 +59,11 @@ bad_amount(RowReader *reader, AmountStatus status, const char *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("amount %s is out of range", value),
-				 errdetail("An amount has at most 32 digits before and 6 after the decimal point.")));
+				 errdetail("The largest amount is " AMOUNT_MAX_TEXT ".")));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("%s is not an amount", value),
-			 errhint("Leave such rows out, e.g. purchases(day, amount) FILTER (WHERE amount <> 'NaN').")));
+			 errhint("Leave such rows out, e.g. purchases(day, amount) FILTER (WHERE amount <> '%s').", value)));
 	return ROW_BAD;				/* not reached */
 }
 
