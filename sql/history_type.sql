@@ -97,7 +97,7 @@ CALL pg_temp.receive('\x1000ffffffffffffffffffffffffffffffffffff02');	-- beyond 
 CALL pg_temp.receive('\x10ffffffffffffffff7f0a');	-- a day far away
 CALL pg_temp.receive('\x10fcffffff7f0a');	-- a day just out of range
 
--- every one-byte change and every cut of a history is refused, or is another
+-- every one-bit change and every cut of a history is refused, or is another
 -- history that comes back as it was sent
 DO $$
 DECLARE
@@ -108,8 +108,8 @@ DECLARE
   taken int := 0;
 BEGIN
   FOR i IN 0 .. length(good) - 1 LOOP
-    FOR change IN 1 .. 255 LOOP
-      bytes := CASE WHEN change < 255 THEN set_byte(good, i, get_byte(good, i) # change)
+    FOR bit IN 0 .. 8 LOOP
+      bytes := CASE WHEN bit < 8 THEN set_byte(good, i, get_byte(good, i) # (1 << bit))
                     ELSE substr(good, 1, i) END;
       BEGIN
         EXECUTE format('COPY (SELECT %L::bytea) TO %L (FORMAT binary)', bytes, file);

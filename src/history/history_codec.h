@@ -25,6 +25,7 @@
 #define HISTORY_CODEC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Eight bytes' alignment is all that a palloc'd chunk promises. */
