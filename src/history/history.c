@@ -99,8 +99,7 @@ next_day(HistoryReader *reader, uint64 step, DayEntry *entry)
 	else
 		reader->day += (int64) step + 1;
 	reader->first = false;
-	if (reader->day < DATETIME_MIN_JULIAN - POSTGRES_EPOCH_JDATE ||
-		reader->day >= DATE_END_JULIAN - POSTGRES_EPOCH_JDATE)
+	if (!IS_VALID_DATE(reader->day))
 		return false;
 	entry->day = (int32) reader->day;
 	return true;

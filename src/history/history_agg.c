@@ -52,6 +52,7 @@ typedef struct HistoryState
 /* A new state with its log makes a power of two, as palloc likes it. */
 #define STATE_FIRST_BYTES	64
 #define LOG_FIRST_COMPACT	8192
+#define LOG_SEND_COMPACT	512
 #define LOG_MAX_BYTES		(MaxAllocSize / 2)
 
 /* Ensure that we are called as an aggregate's support function. */
@@ -73,6 +74,16 @@ state_create(MemoryContext context)
 	memset(state, 0, offsetof(HistoryState, log));
 	state->capacity = STATE_FIRST_BYTES - offsetof(HistoryState, log);
 	state->compact_at = LOG_FIRST_COMPACT;
+	return state;
+}
+
+static HistoryState *
+state_copy(const HistoryState *other, MemoryContext context)
+{
+	Size		size = offsetof(HistoryState, log) + other->capacity;
+	HistoryState *state = MemoryContextAlloc(context, size);
+
+	memcpy(state, other, offsetof(HistoryState, log) + other->used);
 	return state;
 }
 
@@ -120,6 +131,33 @@ log_read(const HistoryState *state, DayList *list)
 			entry->refunded = amount_rescale(entry->refunded, state->scale, list->scale);
 		}
 	}
+}
+
+/*
+ * Is the log one that log_append could have written?  If so, *last_day is the
+ * day of its last entry.  For a log that comes from another process.
+ */
+static bool
+log_is_valid(const HistoryState *state, int32 *last_day)
+{
+	const uint8 *next = state->log;
+	const uint8 *end = state->log + state->used;
+	int64		day = 0;
+
+	while (next < end)
+	{
+		DayEntry	entry;
+		uint64		step;
+
+		next = entry_get(next, end, &step, &entry);
+		if (next == NULL || step > PG_UINT32_MAX * UINT64CONST(2))
+			return false;
+		day += zigzag_decode(step);
+		if (!IS_VALID_DATE(day))
+			return false;
+	}
+	*last_day = (int32) day;
+	return true;
 }
 
 static HistoryState *
@@ -211,6 +249,47 @@ state_add_history(HistoryState *state, const struct varlena *history)
 	while (history_reader_next(&reader, &entry))
 		state = state_add(state, &entry, reader.scale);
 	state->filled = true;
+	return state;
+}
+
+/*
+ * Add a state to the state.  All but the first of the other log's entries can
+ * be taken over as they are, since they are written relative to each other.
+ */
+static HistoryState *
+state_add_state(HistoryState *state, const HistoryState *other)
+{
+	if (other->used > 0 && other->scale == state->scale)
+	{
+		const uint8 *end = other->log + other->used;
+		const uint8 *rest;
+		DayEntry	entry = {0};
+		uint64		step = 0;
+
+		rest = entry_get(other->log, end, &step, &entry);
+		entry.day = (int32) zigzag_decode(step);
+		state = log_append(state, &entry);
+		state = state_reserve(state, end - rest);
+		memcpy(state->log + state->used, rest, end - rest);
+		state->used += end - rest;
+		state->last_day = other->last_day;
+		if (state->used >= state->compact_at)
+			state = log_compact(state);
+	}
+	else if (other->used > 0)
+	{
+		DayList		list;
+
+		day_list_init(&list, other->scale);
+		log_read(other, &list);
+		for (int i = 0; i < list.count; i++)
+			state = state_add(state, &list.entry[i], other->scale);
+		if (list.entry != list.room)
+			pfree(list.entry);
+	}
+	state->filled |= other->filled;
+	state->rows = orders_add(state->rows, other->rows);
+	state->bad = orders_add(state->bad, other->bad);
 	return state;
 }
 
@@ -357,43 +436,33 @@ history_combine(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(1))
 	{
 		HistoryState *other = (HistoryState *) PG_GETARG_POINTER(1);
-		DayList		list;
 
-		if (state == NULL)
-			state = state_create(context);
-		day_list_init(&list, other->scale);
-		log_read(other, &list);
-		for (int i = 0; i < list.count; i++)
-			state = state_add(state, &list.entry[i], other->scale);
-		if (list.entry != list.room)
-			pfree(list.entry);
-		state->filled |= other->filled;
-		state->rows = orders_add(state->rows, other->rows);
-		state->bad = orders_add(state->bad, other->bad);
+		state = state == NULL ? state_copy(other, context) : state_add_state(state, other);
 	}
 	if (state == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_POINTER(state);
 }
 
-/* A partial state for another process: counters, then its history. */
+/* A partial state for another process: counters, then its log. */
 Datum
 history_serialize(PG_FUNCTION_ARGS)
 {
 	HistoryState *state;
-	struct varlena *history;
 	StringInfoData buffer;
 
 	(void) aggregate_context(fcinfo);
 	state = (HistoryState *) PG_GETARG_POINTER(0);
-	history = state_history(state);
+	if (state->used > LOG_SEND_COMPACT)
+		state = log_compact(state_copy(state, CurrentMemoryContext));
 
 	pq_begintypsend(&buffer);
 	pq_sendbyte(&buffer, STATE_VERSION);
 	pq_sendbyte(&buffer, state->filled);
+	pq_sendbyte(&buffer, state->scale);
 	pq_sendint64(&buffer, state->rows);
 	pq_sendint64(&buffer, state->bad);
-	pq_sendbytes(&buffer, (char *) VARDATA_ANY(history), VARSIZE_ANY_EXHDR(history));
+	pq_sendbytes(&buffer, (char *) state->log, state->used);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
 }
 
@@ -403,36 +472,35 @@ history_deserialize(PG_FUNCTION_ARGS)
 	bytea	   *bytes;
 	StringInfoData buffer;
 	HistoryState *state;
-	struct varlena *history;
 	int			version;
-	int			filled;
-	int			length;
+	uint32		length;
 
 	(void) aggregate_context(fcinfo);
 	bytes = PG_GETARG_BYTEA_PP(0);
-	initStringInfo(&buffer);
-	appendBinaryStringInfo(&buffer, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+
+	/* Read in place: the functions of pqformat.h do not write. */
+	buffer.data = VARDATA_ANY(bytes);
+	buffer.len = buffer.maxlen = VARSIZE_ANY_EXHDR(bytes);
+	buffer.cursor = 0;
 
 	/* The result lives in the current context, as that of any function. */
 	state = state_create(CurrentMemoryContext);
 	version = pq_getmsgbyte(&buffer);
-	filled = pq_getmsgbyte(&buffer);
+	state->filled = pq_getmsgbyte(&buffer) != 0;
+	state->scale = pq_getmsgbyte(&buffer);
 	state->rows = pq_getmsgint64(&buffer);
 	state->bad = pq_getmsgint64(&buffer);
 
 	length = buffer.len - buffer.cursor;
-	history = palloc(length + VARHDRSZ);
-	SET_VARSIZE(history, length + VARHDRSZ);
-	memcpy(VARDATA(history), pq_getmsgbytes(&buffer, length), length);
+	state = state_reserve(state, length);
+	memcpy(state->log, pq_getmsgbytes(&buffer, length), length);
+	state->used = length;
 	pq_getmsgend(&buffer);
-	if (version != STATE_VERSION || state->rows < 0 || state->bad < 0 ||
-		!history_is_valid((uint8 *) VARDATA(history), length))
+	if (version != STATE_VERSION || state->scale > HISTORY_MAX_SCALE ||
+		state->rows < 0 || state->bad < 0 || !log_is_valid(state, &state->last_day))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				 errmsg("invalid state of a purchases() aggregate")));
-
-	state = state_add_history(state, history);
-	state->filled = filled != 0;
 	PG_RETURN_POINTER(state);
 }
 
