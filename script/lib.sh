@@ -76,7 +76,7 @@ has_compiler()
 	local dir ok=0
 
 	command -v gcc >/dev/null || return 1
-	dir=$(mktemp -d)
+	dir=$(mktemp -d) || die "no temporary directory: TMPDIR is \"${TMPDIR:-}\""
 	printf '#include <stdio.h>\n#include <math.h>\nint main(int n, char **v) { (void) v; return printf("%%f", sqrt(n)) < 0; }\n' >"$dir/t.c"
 	gcc -fsanitize=address,undefined -o "$dir/t" "$dir/t.c" -lm >/dev/null 2>&1 || ok=1
 	rm -rf "$dir"
@@ -127,7 +127,7 @@ clean_up()
 	local status=$? file pid try
 
 	trap - EXIT
-	trap '' INT TERM HUP
+	trap '' INT TERM HUP PIPE
 	set +e
 	if [ -n "$child" ]; then
 		kill -TERM -- "-$child" 2>/dev/null
@@ -166,6 +166,7 @@ make_work()
 	trap clean_up EXIT
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
+	trap 'exit 141' PIPE
 	trap 'exit 143' TERM
 	for base in "${TMPDIR:-/tmp}" /tmp /var/tmp; do
 		[ "${#base}" -le 30 ] || continue
