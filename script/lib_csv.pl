@@ -1,11 +1,13 @@
 # lib_csv.pl FILE ENCODING ROLE=COLUMN...: read the first line of a CSV file.
 #
-# Prints lines for the shell: the statement that makes a table of text columns
-# named as in the file, the COPY command that fills it, then for every ROLE the
-# name of its column.  A column is found by its name, or by its name in
-# another case.
+# Prints for the shell, each followed by a zero byte: the statement that makes a
+# table of text columns named as in the file, the COPY command that fills it,
+# then for every ROLE the name of its column.  A column is found by its name, or
+# by its name in another case.
 use strict;
 use warnings;
+
+$SIG{__DIE__} = sub { print STDERR "demo: $_[0]"; exit 1 };
 
 my ($file, $encoding, @roles) = @ARGV;
 my ($short) = $file =~ m{([^/]+)$};
@@ -61,8 +63,8 @@ for my $role (@roles)
 
 my $columns = join ', ', map { identifier($_) } @names;
 print 'CREATE UNLOGGED TABLE csv ("(row)" bigint GENERATED ALWAYS AS IDENTITY, ',
-  join(', ', map { identifier($_) . ' text' } @names), ")\n";
+  join(', ', map { identifier($_) . ' text' } @names), ")\0";
 print "COPY csv ($columns) FROM STDIN (FORMAT csv, HEADER, ",
   "DELIMITER E'", ($delimiter eq "\t" ? '\t' : $delimiter), "', ENCODING '",
-  $encoding =~ s/'/''/gr, "')\n";
-print "$_\n" for @found;
+  $encoding =~ s/'/''/gr, "')\0";
+print "$_\0" for @found;
