@@ -1,0 +1,364 @@
+-- What a program is told, whether it makes sense, and how its order source is
+-- read.  The source is kept as schema and name and looked up each time: it may
+-- be dropped, made anew, or restored after the program.
+
+CREATE TYPE customer_tier.program_settings AS (
+    program text,
+    source_schema name,
+    source_name name,
+    customer name,
+    at name,
+    amount name,
+    order_id name,
+    customers_schema name,
+    customers_name name,
+    customers_key name,
+    time_zone text,
+    segment_map text,
+    monetary text,
+    window_days int,
+    weights float8[],
+    on_bad_row text,
+    max_bad_share numeric
+);
+COMMENT ON TYPE customer_tier.program_settings IS 'the settings of a program: the one row of <schema>.settings, whose columns explain themselves';
+
+CREATE FUNCTION customer_tier.program_settings(schema name) RETURNS customer_tier.program_settings
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s customer_tier.program_settings;
+    settings_rows bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM %I.settings', schema) INTO settings_rows;
+    IF settings_rows <> 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'cardinality_violation',
+            MESSAGE = format('%I.settings has %s rows, it must have one', schema, settings_rows),
+            HINT = 'Restore the row from a backup, or create the program again.';
+    END IF;
+    EXECUTE format(
+        'SELECT program, source_schema, source_name, customer, at, amount, order_id,
+                customers_schema, customers_name, customers_key, time_zone, segment_map,
+                monetary, window_days, weights, on_bad_row, max_bad_share
+           FROM %I.settings', schema) INTO s;
+    RETURN s;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.program_settings(name) IS 'the settings of the program in a schema';
+
+CREATE FUNCTION customer_tier.key_equality(type regtype) RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'key_equality';
+COMMENT ON FUNCTION customer_tier.key_equality(regtype) IS 'internal: the equality of the type''s default btree operator class, as OPERATOR(schema.name); NULL when the type cannot be a customer key';
+
+CREATE FUNCTION customer_tier.key_is_exact(type regtype, key_collation oid) RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'key_is_exact';
+COMMENT ON FUNCTION customer_tier.key_is_exact(regtype, oid) IS 'internal: whether equal keys always look the same (not so in citext or numeric)';
+
+CREATE FUNCTION customer_tier.relation_column(relation regclass, column_name name)
+RETURNS TABLE (attnum smallint, type regtype, base_type regtype, collation_oid oid, declared text)
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE domain (attnum, atttypid, attcollation, declared, type, typtype, typbasetype) AS (
+        SELECT a.attnum, a.atttypid, a.attcollation,
+               format_type(a.atttypid, a.atttypmod)
+               || CASE WHEN a.attcollation <> t.typcollation
+                       THEN format(' COLLATE %I.%I', n.nspname, c.collname) ELSE '' END,
+               t.oid, t.typtype, t.typbasetype
+          FROM pg_attribute a
+          JOIN pg_type t ON t.oid = a.atttypid
+          LEFT JOIN pg_collation c ON c.oid = a.attcollation
+          LEFT JOIN pg_namespace n ON n.oid = c.collnamespace
+         WHERE a.attrelid = relation AND a.attname = column_name
+           AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT d.attnum, d.atttypid, d.attcollation, d.declared, t.oid, t.typtype, t.typbasetype
+          FROM domain d
+          JOIN pg_type t ON t.oid = d.typbasetype
+         WHERE d.typtype = 'd'
+    )
+    SELECT attnum, atttypid::regtype, type::regtype, attcollation, declared
+      FROM domain
+     WHERE typtype <> 'd'
+$$;
+COMMENT ON FUNCTION customer_tier.relation_column(regclass, name) IS 'internal: a column of a relation: its type, the base type below its domains, its collation, and its type as it is declared; no row when there is no such column';
+
+CREATE FUNCTION customer_tier.relation_problems(option text, relation_schema name, relation_name name)
+RETURNS TABLE (code text, problem text, hint text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation_namespace oid := (SELECT n.oid FROM pg_namespace n WHERE n.nspname = relation_schema);
+    relation pg_class;
+BEGIN
+    IF relation_schema IS NULL OR relation_name IS NULL THEN
+        RETURN QUERY SELECT '22004', format('option "%s" names no relation', option),
+            'Name a table, view, materialized view, partitioned table or foreign table.'::text;
+        RETURN;
+    END IF;
+    SELECT * INTO relation FROM pg_class c
+     WHERE c.relnamespace = relation_namespace AND c.relname = relation_name;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT '42P01', format('relation %I.%I does not exist (option "%s")', relation_schema, relation_name, option),
+            'Create it, or point the settings of the program to another relation.'::text;
+    ELSIF relation.relkind NOT IN ('r', 'v', 'm', 'p', 'f') THEN
+        RETURN QUERY SELECT '42809', format('%I.%I cannot be read as a table (option "%s")', relation_schema, relation_name, option),
+            'Name a table, view, materialized view, partitioned table or foreign table.'::text;
+    ELSIF relation.relpersistence = 't' THEN
+        RETURN QUERY SELECT '42809', format('%I.%I is a temporary relation (option "%s")', relation_schema, relation_name, option),
+            'A refresh runs in other sessions, too: name a permanent relation.'::text;
+    ELSIF NOT has_schema_privilege(relation_namespace, 'USAGE') THEN
+        RETURN QUERY SELECT '42501', format('permission denied for schema "%s" (option "%s")', relation_schema, option),
+            format('GRANT USAGE ON SCHEMA %I TO %I;', relation_schema, current_user);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.relation_problems(text, name, name) IS 'internal: what is wrong with the relation an option names; no row = nothing';
+
+CREATE FUNCTION customer_tier.column_problems(option text, relation_schema name, relation_name name, column_name name, kind text)
+RETURNS TABLE (code text, problem text, hint text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation regclass := to_regclass(format('%I.%I', relation_schema, relation_name));
+    col record;
+BEGIN
+    IF column_name IS NULL THEN
+        RETURN QUERY SELECT '22004', format('option "%s" must not be NULL', option),
+            format('Name a column of %I.%I.', relation_schema, relation_name);
+        RETURN;
+    END IF;
+    SELECT * INTO col FROM customer_tier.relation_column(relation, column_name);
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT '42703',
+            format('column "%s" of %I.%I does not exist (option "%s")', column_name, relation_schema, relation_name, option),
+            (SELECT format('It has the columns %s.', string_agg(format('"%s"', a.attname), ', ' ORDER BY a.attnum))
+               FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped);
+    ELSIF kind IN ('key', 'order') AND customer_tier.key_equality(col.base_type) IS NULL THEN
+        RETURN QUERY SELECT '42804',
+            format('column "%s" of %I.%I has type %s, which has no default btree operator class (option "%s")',
+                   column_name, relation_schema, relation_name, col.declared, option),
+            'Use a column that can be compared and sorted, such as bigint, uuid or text; a view can convert it.'::text;
+    ELSIF kind = 'day' AND col.base_type NOT IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN
+        RETURN QUERY SELECT '42804',
+            format('column "%s" of %I.%I has type %s, which is not the time of an order (option "%s")',
+                   column_name, relation_schema, relation_name, col.declared, option),
+            'Use a column of type date, timestamp or timestamptz; a view can convert it, as with to_timestamp(seconds).'::text;
+    ELSIF kind = 'amount' AND col.base_type NOT IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype,
+                                                    'real'::regtype, 'double precision'::regtype, 'numeric'::regtype) THEN
+        RETURN QUERY SELECT '42804',
+            format('column "%s" of %I.%I has type %s, which is not an amount (option "%s")',
+                   column_name, relation_schema, relation_name, col.declared, option),
+            CASE WHEN col.base_type = 'money'::regtype
+                 THEN 'Read it through a view that casts it: amount::numeric.'
+                 ELSE 'Use a column of type numeric, smallint, integer, bigint, real or double precision; a view can convert it.' END;
+    ELSIF NOT has_column_privilege(relation, col.attnum, 'SELECT') THEN
+        RETURN QUERY SELECT '42501',
+            format('permission denied to read column "%s" of %I.%I (option "%s")', column_name, relation_schema, relation_name, option),
+            format('GRANT SELECT ON %I.%I TO %I;', relation_schema, relation_name, current_user);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.column_problems(text, name, name, name, text) IS 'internal: what is wrong with the column an option names; kind is key, order, day or amount; no row = nothing';
+
+CREATE FUNCTION customer_tier.settings_problems(s customer_tier.program_settings)
+RETURNS TABLE (code text, problem text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    source_is_there boolean;
+    customers_are_there boolean;
+    key_type regtype;
+    master_type regtype;
+    weight_sum float8;
+BEGIN
+    -- The order source and its columns.
+    RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.relation_problems('source', s.source_schema, s.source_name) p;
+    source_is_there := NOT FOUND;
+    IF source_is_there THEN
+        RETURN QUERY
+            SELECT p.code, p.problem, p.hint
+              FROM (VALUES (1, 'customer', s.customer, 'key'), (2, 'at', s.at, 'day'), (3, 'amount', s.amount, 'amount'),
+                           (4, 'order_id', s.order_id, 'order')) AS o (n, option, column_name, kind),
+                   customer_tier.column_problems(o.option, s.source_schema, s.source_name, o.column_name, o.kind) p
+             WHERE o.column_name IS NOT NULL OR o.option <> 'order_id'
+             ORDER BY o.n;
+    END IF;
+
+    -- The customer master.
+    IF s.customers_name IS NOT NULL OR s.customers_schema IS NOT NULL THEN
+        RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.relation_problems('customers', s.customers_schema, s.customers_name) p;
+        customers_are_there := NOT FOUND;
+        IF customers_are_there THEN
+            RETURN QUERY SELECT p.code, p.problem, p.hint
+                FROM customer_tier.column_problems('customers_key', s.customers_schema, s.customers_name, s.customers_key, 'key') p;
+            IF NOT FOUND AND source_is_there THEN
+                key_type := (SELECT c.base_type FROM customer_tier.relation_column(to_regclass(format('%I.%I', s.source_schema, s.source_name)), s.customer) c);
+                master_type := (SELECT c.base_type FROM customer_tier.relation_column(to_regclass(format('%I.%I', s.customers_schema, s.customers_name)), s.customers_key) c);
+                IF master_type <> key_type
+                   AND NOT EXISTS (SELECT FROM pg_cast WHERE castsource = master_type AND casttarget = key_type AND castcontext = 'i') THEN
+                    RETURN QUERY SELECT '42804',
+                        format('column "%s" of %I.%I has type %s, but the customers of the orders have type %s (option "customers_key")',
+                               s.customers_key, s.customers_schema, s.customers_name, master_type, key_type),
+                        'Give both the same type; a view can convert one of them.'::text;
+                END IF;
+            END IF;
+        END IF;
+    ELSIF s.customers_key IS NOT NULL THEN
+        RETURN QUERY SELECT '22023', format('option "customers_key" (%s) needs option "customers"', s.customers_key),
+            'Name the customer master too: customers => ''public.customers''.'::text;
+    END IF;
+
+    -- The named options.
+    IF s.time_zone IS NULL OR NOT customer_tier.is_time_zone(s.time_zone) THEN
+        RETURN QUERY SELECT '22023', format('time zone "%s" is not known (option "time_zone")', coalesce(s.time_zone, 'NULL')),
+            'Use a name of pg_timezone_names, such as Europe/Berlin or Asia/Shanghai.'::text;
+    END IF;
+
+    IF s.segment_map IS NULL OR NOT EXISTS (SELECT FROM customer_tier.segment_map m WHERE m.map = s.segment_map) THEN
+        RETURN QUERY SELECT '22023', format('segment map "%s" does not exist (option "segment_map")', coalesce(s.segment_map, 'NULL')),
+            (SELECT format('The maps are %s; SELECT DISTINCT map FROM customer_tier.segment_map lists them.', string_agg(DISTINCT m.map, ', ')) FROM customer_tier.segment_map m);
+    ELSE
+        -- Overlaps are settled by priority; gaps and contradictions are not.
+        RETURN QUERY SELECT '22023',
+                format('segment map "%s" cannot be used: %s%s (option "segment_map")', s.segment_map, min(c.problem),
+                       coalesce(' ' || string_agg(c.cell, ', '), '')),
+                format('SELECT * FROM customer_tier.segment_map_check(%L) shows what is wrong with it.', s.segment_map)
+            FROM customer_tier.segment_map_check(s.segment_map) c
+           WHERE c.problem IN ('uncovered', 'mixed scores', 'mixed relative')
+           HAVING count(*) > 0;
+    END IF;
+
+    IF s.monetary IS NULL OR s.monetary NOT IN ('revenue', 'average_order') THEN
+        RETURN QUERY SELECT '22023', format('monetary value "%s" is not known (option "monetary")', coalesce(s.monetary, 'NULL')),
+            'Use ''revenue'' or ''average_order''.'::text;
+    END IF;
+
+    IF s.window_days < 1 THEN
+        RETURN QUERY SELECT '22023', format('a window of %s days holds no day (option "window_days")', s.window_days),
+            'Use 1 or more days, or NULL for everything.'::text;
+    END IF;
+
+    weight_sum := (SELECT sum(w) FROM unnest(s.weights) w WHERE w <> 'NaN' AND abs(w) <> 'Infinity');
+    IF s.weights IS NULL OR array_ndims(s.weights) IS DISTINCT FROM 1 OR cardinality(s.weights) <> 3
+       OR EXISTS (SELECT FROM unnest(s.weights) w WHERE w IS NULL OR w < 0 OR w = 'NaN' OR w = 'Infinity')
+       OR weight_sum = 0 OR weight_sum = 'Infinity' THEN
+        RETURN QUERY SELECT '22023', format('weights %s cannot be used (option "weights")', coalesce(s.weights::text, 'NULL')),
+            'Give three finite weights for recency, frequency and monetary value, none negative, not all zero, as in ''{0.25,0.35,0.40}''.'::text;
+    END IF;
+
+    IF s.on_bad_row IS NULL OR s.on_bad_row NOT IN ('skip', 'error') THEN
+        RETURN QUERY SELECT '22023', format('"%s" is not known (option "on_bad_row")', coalesce(s.on_bad_row, 'NULL')),
+            'Use ''skip'' (bad rows are skipped and counted) or ''error''.'::text;
+    END IF;
+
+    IF s.max_bad_share IS NULL OR s.max_bad_share NOT BETWEEN 0 AND 1 THEN
+        RETURN QUERY SELECT '22023', format('%s is not a share (option "max_bad_share")', coalesce(s.max_bad_share::text, 'NULL')),
+            'Give a share of all rows from 0 to 1, such as 0.01.'::text;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.settings_problems(customer_tier.program_settings) IS 'internal: what is wrong with the settings of a program; no row = nothing';
+
+CREATE FUNCTION customer_tier.is_time_zone(zone text) RETURNS boolean
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM timezone(zone, now());
+    RETURN true;
+EXCEPTION WHEN invalid_parameter_value THEN
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.is_time_zone(text) IS 'internal: whether the server knows the time zone';
+
+CREATE FUNCTION customer_tier.source_query(s customer_tier.program_settings) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    source regclass := to_regclass(format('%I.%I', s.source_schema, s.source_name));
+    customer_column record;
+    at_column record;
+    amount_column record;
+    customer_expr text;     -- the key as it is grouped
+    shown_expr text;        -- how to show a key: one spelling of equal ones
+    at_expr text;
+    amount_expr text;
+    zone text;
+    line_expr text;         -- the amount of an order line, in numeric
+    good text;              -- whether an order line can be used
+BEGIN
+    SELECT * INTO customer_column FROM customer_tier.relation_column(source, s.customer);
+    SELECT * INTO at_column FROM customer_tier.relation_column(source, s.at);
+    SELECT * INTO amount_column FROM customer_tier.relation_column(source, s.amount);
+
+    customer_expr := format('source.%I', s.customer);
+    IF customer_tier.key_is_exact(customer_column.base_type, customer_column.collation_oid) THEN
+        shown_expr := '%s';
+    ELSE
+        shown_expr := 'CAST(pg_catalog.min(CAST(%s AS text) COLLATE pg_catalog."C") AS '
+                      || replace(customer_column.declared, '%', '%%') || ')';
+    END IF;
+
+    at_expr := format('source.%I', s.at);
+    IF at_column.type <> at_column.base_type THEN
+        at_expr := format('CAST(%s AS %s)', at_expr, at_column.base_type);
+    END IF;
+    zone := CASE WHEN at_column.base_type = 'timestamptz'::regtype THEN format(', %L', s.time_zone) ELSE '' END;
+
+    -- Integers as bigint; real through its shortest decimal, so that 0.1 is 0.1.
+    amount_expr := format('source.%I', s.amount);
+    IF amount_column.base_type IN ('smallint'::regtype, 'integer'::regtype) THEN
+        amount_expr := format('CAST(%s AS bigint)', amount_expr);
+    ELSIF amount_column.base_type = 'real'::regtype THEN
+        amount_expr := format('CAST(CAST(%s AS text) AS double precision)', amount_expr);
+    ELSIF amount_column.type <> amount_column.base_type THEN
+        amount_expr := format('CAST(%s AS %s)', amount_expr, amount_column.base_type);
+    END IF;
+
+    IF s.order_id IS NULL THEN
+        RETURN format(
+$query$
+    -- Every row is an order.
+    SELECT customer_id, (checked).history, (checked).rows, (checked).bad
+      FROM (
+            SELECT %s AS customer_id,
+                   customer_tier.purchases_checked(%s, %s%s) AS checked
+              FROM %I.%I AS source
+             GROUP BY %s
+            OFFSET 0
+           ) AS customer
+$query$,
+            format(shown_expr, customer_expr), at_expr, amount_expr, zone, s.source_schema, s.source_name, customer_expr);
+    END IF;
+
+    -- Finite minus itself is zero; NaN and Infinity minus themselves are not.
+    good := format('source.%3$I IS NOT NULL AND pg_catalog.isfinite(%1$s) AND %2$s - %2$s = 0', at_expr, amount_expr, s.order_id);
+    line_expr := CASE WHEN amount_column.base_type IN ('real'::regtype, 'double precision'::regtype)
+                      THEN format('CAST(CAST(%s AS text) AS numeric)', amount_expr)
+                      ELSE format('CAST(%s AS numeric)', amount_expr) END;
+    RETURN format(
+$query$
+    -- The lines of one order are summed to one order, on the day of its first
+    -- line; a line without an order id is an order of its own.
+    SELECT customer_id,
+           coalesce((ordered).history OPERATOR(customer_tier.+) loose, (ordered).history, loose) AS history,
+           rows, bad + coalesce((ordered).bad, 0) AS bad
+      FROM (
+            SELECT %1$s AS customer_id,
+                   customer_tier.purchases_checked(at, amount%2$s) FILTER (WHERE at IS NOT NULL) AS ordered,
+                   customer_tier.rollup((loose).history) AS loose,
+                   CAST(pg_catalog.sum(lines) AS bigint) AS rows,
+                   CAST(pg_catalog.sum(bad_lines + coalesce((loose).bad, 0)) AS bigint) AS bad
+              FROM (
+                    SELECT %3$s AS customer_id,
+                           pg_catalog.min(%4$s) FILTER (WHERE %5$s) AS at,
+                           pg_catalog.sum(%6$s) FILTER (WHERE %5$s) AS amount,
+                           customer_tier.purchases_checked(%4$s, %7$s%2$s) FILTER (WHERE source.%8$I IS NULL) AS loose,
+                           pg_catalog.count(*) AS lines,
+                           pg_catalog.count(*) FILTER (WHERE source.%8$I IS NOT NULL AND (%5$s) IS NOT TRUE) AS bad_lines
+                      FROM %9$I.%10$I AS source
+                     GROUP BY %11$s, source.%8$I
+                    OFFSET 0
+                   ) AS one_order
+             GROUP BY one_order.customer_id
+            OFFSET 0
+           ) AS one_customer
+$query$,
+        format(shown_expr, 'one_order.customer_id'), zone, format(shown_expr, customer_expr), at_expr, good, line_expr, amount_expr,
+        s.order_id, s.source_schema, s.source_name, customer_expr);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.source_query(customer_tier.program_settings) IS 'internal: the query that reads the order source of a program: one row a customer, with history, rows and bad rows; rows without a customer form a group of their own';

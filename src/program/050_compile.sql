@@ -1,0 +1,341 @@
+-- A program compiled to SQL: four functions and a view in its schema, written
+-- from its settings and readable with \sf.
+--
+--   source_history()      the source, grouped to one purchase history a customer
+--   features(as_of)       what is known of every customer as of a day
+--   measure(as_of)        cut points and scales of the buyers as of that day
+--   rate(as_of, run_id)   everyone's scores, segment and tier
+--
+-- All numbers of the settings and the tiers stand in them as literals: what is
+-- edited between two refreshes changes nothing until a refresh compiles again.
+
+CREATE FUNCTION customer_tier.put_function(schema name, name name, arguments text, result text, attributes text, body text, explanation text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- The same body again would only churn the catalogs.
+    IF EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                WHERE n.nspname = put_function.schema AND p.proname = put_function.name
+                  AND p.prosrc = body AND pg_get_function_result(p.oid) = result) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s %s AS %L', schema, name, arguments, result, attributes, body);
+    EXECUTE format('COMMENT ON FUNCTION %I.%I IS %L', schema, name, explanation);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.put_function(name, name, text, text, text, text, text) IS 'internal: create or replace a function of a program, unless it is the same already';
+
+CREATE FUNCTION customer_tier.compile_program(schema name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s customer_tier.program_settings := customer_tier.program_settings(schema);
+    history regclass := format('%I.history', schema)::regclass;
+    key_column record;
+    equality text;
+BEGIN
+    SELECT * INTO key_column FROM customer_tier.relation_column(history, 'customer_id');
+    equality := customer_tier.key_equality(key_column.base_type);
+
+    -- DROP EXTENSION ... CASCADE takes this column; the next refresh fills it.
+    IF NOT EXISTS (SELECT FROM customer_tier.relation_column(history, 'history')) THEN
+        EXECUTE format('ALTER TABLE %I.history ADD COLUMN history customer_tier.purchase_history', schema);
+        EXECUTE format('COMMENT ON COLUMN %I.history.history IS %L', schema,
+                       'orders and amount of every day with a purchase; read it with customer_tier.days, orders, revenue, rfm, btyd ...');
+    END IF;
+
+    -- Without its source a program can still rate what it has.
+    IF NOT EXISTS (SELECT FROM customer_tier.settings_problems(s)) THEN
+        PERFORM customer_tier.put_function(schema, 'source_history', '',
+            format('TABLE(customer_id %s, history customer_tier.purchase_history, rows bigint, bad bigint)', key_column.declared),
+            'LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1',
+            customer_tier.source_query(s),
+            'the source as it is now: purchase history, rows and bad rows of every customer; rows without a customer stand under NULL. Volatile, so that it is planned on its own and can run in parallel inside a refresh');
+    END IF;
+
+    PERFORM customer_tier.put_function(schema, 'features', 'as_of date',
+        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision)', key_column.declared),
+        'LANGUAGE sql STABLE',
+        customer_tier.features_query(schema, s, key_column.declared, equality),
+        'what is known of every customer as of a day: everything up to and including as_of; frequency and monetary are what F and M score');
+
+    PERFORM customer_tier.put_function(schema, 'measure', 'as_of date',
+        'TABLE(scores integer, buyers bigint, newest_day date, r_cuts double precision[], f_cuts double precision[], m_cuts double precision[], r_scale double precision[], f_scale double precision[], m_scale double precision[], compare double precision[])',
+        'LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp',
+        customer_tier.measure_query(schema, s),
+        'cut points and scales of the buyers as of a day');
+
+    PERFORM customer_tier.put_function(schema, 'rate', 'as_of date, run_id bigint DEFAULT NULL::bigint',
+        format('TABLE(customer_id %s, %s)', key_column.declared,
+               'first_day date, last_day date, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, r_score integer, f_score integer, m_score integer, segment text, score numeric, tier text, tier_rank integer, tier_reason text, score_to_next_tier numeric, coverage numeric'),
+        'LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp',
+        customer_tier.rate_query(schema, s),
+        'the ratings as of any day, from the histories and nothing else; with run_id on that run''s cut points and scales, without one on those of the day itself. Writes nothing');
+
+    IF to_regclass(format('%I.ratings', schema)) IS NULL THEN
+        PERFORM customer_tier.create_views(schema);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.compile_program(name) IS 'internal: write the functions and views in a program''s schema from its settings; refresh and adopt_program do it by themselves';
+
+CREATE FUNCTION customer_tier.features_query(schema name, s customer_tier.program_settings, key_type text, equality text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    customers text;         -- the customers and their histories
+    condition text;         -- who exists as of the day
+BEGIN
+    IF s.customers_name IS NULL THEN
+        customers := format(
+$query$            SELECT history.customer_id,
+                   customer_tier.features(history.history, features.as_of, %s) AS f
+              FROM %I.history$query$, coalesce(s.window_days::text, 'NULL'), schema);
+        condition := $query$(customer.f).orders > 0 OR (customer.f).refunded <> 0$query$;
+    ELSE
+        customers := format(
+$query$            SELECT CAST(coalesce(history.customer_id, master.customer_id) AS %1$s) AS customer_id,
+                   master.customer_id IS NOT NULL AS in_master,
+                   customer_tier.features(history.history, features.as_of, %2$s) AS f
+              FROM %3$I.history
+              FULL JOIN (SELECT DISTINCT CAST(source.%4$I AS %1$s) AS customer_id
+                           FROM %5$I.%6$I AS source
+                          WHERE source.%4$I IS NOT NULL) AS master
+                ON history.customer_id %7$s master.customer_id$query$,
+            key_type, coalesce(s.window_days::text, 'NULL'), schema,
+            s.customers_key, s.customers_schema, s.customers_name, equality);
+        condition := $query$customer.in_master OR (customer.f).orders > 0 OR (customer.f).refunded <> 0$query$;
+    END IF;
+
+    RETURN format(
+$query$
+    -- frequency: orders%1$s.
+    -- monetary: %2$s%1$s, in currency units.
+    SELECT customer.customer_id,
+           (customer.f).first_day,
+           (customer.f).last_day,
+           (customer.f).recency_days,
+           coalesce((customer.f).orders, 0) AS orders,
+           coalesce((customer.f).purchase_days, 0) AS purchase_days,
+           coalesce((customer.f).revenue, 0) AS revenue,
+           coalesce((customer.f).refunded, 0) AS refunded,
+           (customer.f).average_order,
+           CAST(coalesce((customer.f).window_orders, 0) AS double precision) AS frequency,
+           CAST(coalesce(%3$s, 0) AS double precision) AS monetary
+      FROM (
+%4$s
+            OFFSET 0    -- one call of features() a customer
+           ) AS customer
+     WHERE %5$s
+$query$,
+        CASE WHEN s.window_days IS NOT NULL THEN format(' of the %s days that end with as_of', s.window_days) ELSE '' END,
+        CASE s.monetary WHEN 'average_order' THEN 'average order' ELSE 'revenue net of refunds' END,
+        CASE s.monetary WHEN 'average_order'
+             THEN 'CASE WHEN (customer.f).window_orders > 0 THEN (customer.f).window_revenue / (customer.f).window_orders ELSE 0 END'
+             ELSE '(customer.f).window_revenue' END,
+        customers, condition);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.features_query(name, customer_tier.program_settings, text, text) IS 'internal: body of <schema>.features';
+
+CREATE FUNCTION customer_tier.map_is_relative(map text) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(pg_catalog.bool_or(m.relative), false) FROM customer_tier.segment_map AS m WHERE m.map OPERATOR(pg_catalog.=) $1
+$$;
+COMMENT ON FUNCTION customer_tier.map_is_relative(text) IS 'internal: whether a segment map compares scores with their means';
+
+CREATE FUNCTION customer_tier.measure_query(schema name, s customer_tier.program_settings) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    scores int := customer_tier.segment_map_scores(s.segment_map);
+BEGIN
+    RETURN format(
+$query$
+    WITH buyer AS MATERIALIZED (
+        SELECT features.last_day, CAST(features.recency_days AS double precision) AS recency, features.frequency, features.monetary
+          FROM %1$I.features(measure.as_of) AS features
+         WHERE features.orders > 0
+    ), older AS (
+        SELECT max(buyer.recency) AS oldest,
+               max(buyer.recency) FILTER (WHERE buyer.recency < (SELECT max(buyer.recency) FROM buyer)) AS next
+          FROM buyer
+    ), scale AS MATERIALIZED (
+        -- R among all buyers, F and M among those with an order in the window.
+        SELECT count(*) AS buyers,
+               max(buyer.last_day) AS newest_day,
+               customer_tier.quantile_cuts(buyer.recency, %2$s) AS r_quantiles,
+               customer_tier.balanced_cuts(buyer.frequency, %2$s) FILTER (WHERE buyer.frequency > 0) AS f_cuts,
+               customer_tier.balanced_cuts(buyer.monetary, %2$s) FILTER (WHERE buyer.frequency > 0) AS m_cuts,
+               customer_tier.percentile_scale(buyer.recency) AS r_scale,
+               customer_tier.percentile_scale(buyer.frequency) FILTER (WHERE buyer.frequency > 0) AS f_scale,
+               customer_tier.percentile_scale(buyer.monetary) FILTER (WHERE buyer.frequency > 0) AS m_scale
+          FROM buyer
+    ), cuts AS MATERIALIZED (
+        -- A cut on the oldest day of all would lift those who bought on it:
+        -- it moves down to the day before, so that they have R 1.
+        SELECT (SELECT array_agg(CASE WHEN cut = older.oldest THEN coalesce(older.next, cut) ELSE cut END ORDER BY n)
+                  FROM unnest(scale.r_quantiles) WITH ORDINALITY AS c (cut, n)) AS r_cuts
+          FROM scale, older
+    )
+    SELECT %2$s, scale.buyers, scale.newest_day,
+           cuts.r_cuts, scale.f_cuts, scale.m_cuts,
+           scale.r_scale, scale.f_scale, scale.m_scale,
+           %3$s
+      FROM scale, cuts
+$query$,
+        schema, scores,
+        CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN format(
+$query$-- The means against which the map calls a score high.
+           (SELECT ARRAY[avg(%1$s + 1 - customer_tier.score(buyer.recency, (SELECT cuts.r_cuts FROM cuts))),
+                         avg(customer_tier.score(buyer.frequency, (SELECT scale.f_cuts FROM scale))),
+                         avg(customer_tier.score(buyer.monetary, (SELECT scale.m_cuts FROM scale)))]::double precision[]
+              FROM buyer
+            HAVING count(*) > 0)$query$, scores)
+        ELSE 'CAST(NULL AS double precision[])' END);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.measure_query(name, customer_tier.program_settings) IS 'internal: body of <schema>.measure';
+
+CREATE FUNCTION customer_tier.run_scale(schema name, run_id bigint)
+RETURNS TABLE (r_cuts float8[], f_cuts float8[], m_cuts float8[], r_scale float8[], f_scale float8[], m_scale float8[], compare float8[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    run record;
+BEGIN
+    IF run_id IS NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('SELECT run.* FROM %I.run WHERE run.run_id = $1', schema) INTO run USING run_id;
+    IF run IS NULL AND run.run_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found',
+            MESSAGE = format('%I.run has no run %s', schema, run_id),
+            HINT = format('SELECT run_id, as_of, status FROM %I.run lists them.', schema);
+    ELSIF run.buyers IS NULL OR (run.buyers > 0 AND run.r_scale IS NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found',
+            MESSAGE = format('run %s of %I has no scales any more', run_id, schema),
+            HINT = 'Scales are kept for the two newest published runs; without a run_id, rate() measures those of the day itself.';
+    END IF;
+    -- Fetched out of line once here, and not once for every customer later:
+    -- concatenation returns the value itself and no pointer to it.
+    RETURN QUERY SELECT run.r_cuts, run.f_cuts, run.m_cuts,
+        run.r_scale || '{}'::float8[], run.f_scale || '{}'::float8[], run.m_scale || '{}'::float8[], run.compare;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.run_scale(name, bigint) IS 'internal: cut points and scales of a run; no row for NULL';
+
+CREATE FUNCTION customer_tier.rate_query(schema name, s customer_tier.program_settings) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    scores int := customer_tier.segment_map_scores(s.segment_map);
+    tiers text[];
+    thresholds numeric[];
+BEGIN
+    EXECUTE format('SELECT array_agg(code ORDER BY tier_rank),
+                           coalesce(array_agg(min_score ORDER BY tier_rank) FILTER (WHERE tier_rank > 1), ''{}'')
+                      FROM %I.tier', schema) INTO tiers, thresholds;
+    RETURN format(
+$query$
+    -- Tiers from the base up: %1$s.
+    -- Their least scores: %2$s.
+    WITH scale AS MATERIALIZED (
+        SELECT measured.r_cuts, measured.f_cuts, measured.m_cuts,
+               measured.r_scale, measured.f_scale, measured.m_scale, measured.compare
+          FROM %3$I.measure(rate.as_of) AS measured
+         WHERE rate.run_id IS NULL
+        UNION ALL
+        SELECT kept.r_cuts, kept.f_cuts, kept.m_cuts,
+               kept.r_scale, kept.f_scale, kept.m_scale, kept.compare
+          FROM customer_tier.run_scale(%4$L, rate.run_id) AS kept
+    ), scored AS (
+        SELECT features.customer_id, features.first_day, features.last_day, features.orders, features.purchase_days,
+               features.revenue, features.refunded, features.average_order,
+               -- 1 .. %5$s, %5$s is best; few days since the last order are good.
+               CASE WHEN features.orders > 0 THEN
+                   %5$s + 1 - customer_tier.score(features.recency_days, (SELECT scale.r_cuts FROM scale)) END AS r_score,
+               CASE WHEN features.orders > 0 THEN
+                   customer_tier.score(features.frequency, (SELECT scale.f_cuts FROM scale)) END AS f_score,
+               CASE WHEN features.orders > 0 THEN
+                   customer_tier.score(features.monetary, (SELECT scale.m_cuts FROM scale)) END AS m_score,
+               -- The share of buyers who bought as long ago or longer, the share
+               -- who order less often, the share who are worth less.
+               CASE WHEN features.orders > 0 THEN
+                   round(CAST(100 * customer_tier.weighted_score(
+                       ARRAY[1 - customer_tier.percentile(features.recency_days, (SELECT scale.r_scale FROM scale), 'low'),
+                             customer_tier.percentile(features.frequency, (SELECT scale.f_scale FROM scale), 'low'),
+                             customer_tier.percentile(features.monetary, (SELECT scale.m_scale FROM scale), 'low')],
+                       CAST(%6$L AS double precision[])) AS numeric), 4) END AS score
+          FROM %3$I.features(rate.as_of) AS features
+        OFFSET 0
+    ), ranked AS (
+        SELECT scored.*,
+               1 + coalesce(width_bucket(scored.score, CAST(%2$L AS numeric[])), 0) AS tier_rank
+          FROM scored
+        OFFSET 0
+    )
+    SELECT ranked.customer_id, ranked.first_day, ranked.last_day, ranked.orders, ranked.purchase_days,
+           ranked.revenue, ranked.refunded, ranked.average_order,
+           ranked.r_score, ranked.f_score, ranked.m_score,
+           CASE WHEN ranked.orders > 0 THEN cell.segment ELSE 'prospects' END AS segment,
+           ranked.score,
+           (CAST(%1$L AS text[]))[ranked.tier_rank] AS tier,
+           ranked.tier_rank,
+           CASE WHEN ranked.orders = 0 THEN 'prospect' WHEN ranked.tier_rank = 1 THEN 'base' ELSE 'score' END AS tier_reason,
+           (CAST(%2$L AS numeric[]))[ranked.tier_rank] - ranked.score AS score_to_next_tier,
+           CASE WHEN ranked.orders > 0 THEN 1.0 ELSE 0.0 END AS coverage
+      FROM ranked
+      LEFT JOIN customer_tier.segment_cells(%7$L, %8$s) AS cell
+        ON cell.r = ranked.r_score AND cell.f = ranked.f_score AND cell.m = ranked.m_score
+$query$,
+        tiers, thresholds, schema, schema, scores, s.weights, s.segment_map,
+        CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN '(SELECT scale.compare FROM scale)' ELSE 'NULL' END);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.rate_query(name, customer_tier.program_settings) IS 'internal: body of <schema>.rate';
+
+CREATE FUNCTION customer_tier.create_views(schema name) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format(
+$ddl$
+CREATE VIEW %1$I.ratings AS
+SELECT rating.customer_id,
+       published.as_of,
+       rating.first_day,
+       rating.last_day,
+       published.as_of - rating.last_day AS recency_days,
+       rating.orders,
+       rating.purchase_days,
+       rating.revenue,
+       rating.refunded,
+       rating.average_order,
+       rating.r_score,
+       rating.f_score,
+       rating.m_score,
+       CASE WHEN published.scores > 9
+            THEN rating.r_score || '-' || rating.f_score || '-' || rating.m_score
+            ELSE rating.r_score || '' || rating.f_score || '' || rating.m_score END AS rfm_cell,
+       rating.segment,
+       coalesce(segment.label, rating.segment) AS segment_label,
+       coalesce(segment.label_zh, rating.segment) AS segment_label_zh,
+       rating.score,
+       rating.tier,
+       coalesce(tier.label, rating.tier) AS tier_label,
+       coalesce(tier.label_zh, rating.tier) AS tier_label_zh,
+       rating.tier_rank,
+       rating.tier_since,
+       rating.previous_tier,
+       rating.tier_reason,
+       rating.score_to_next_tier,
+       rating.coverage
+  FROM %1$I.rating
+  LEFT JOIN (SELECT run.as_of, run.scores
+               FROM %1$I.run
+              WHERE run.status = 'published'
+              ORDER BY run.run_id DESC
+              LIMIT 1) AS published ON true
+  LEFT JOIN %1$I.segment ON segment.code = rating.segment
+  LEFT JOIN %1$I.tier ON tier.code = rating.tier;
+COMMENT ON VIEW %1$I.ratings IS 'the ratings of the newest published run, one row a customer';
+$ddl$, schema);
+    EXECUTE (SELECT string_agg(format('COMMENT ON COLUMN %I.ratings.%I IS %L;', schema, c.column_name, c.explanation), E'\n')
+               FROM customer_tier.rating_columns() c);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.create_views(name) IS 'internal: the views of a program';

@@ -1,0 +1,86 @@
+-- What is wrong with a program: rules that span several rows or look at other
+-- tables, which no constraint in its schema may do (it would stop a restore).
+
+CREATE FUNCTION customer_tier.tier_problems(schema name) RETURNS TABLE (code text, problem text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY EXECUTE format(
+$query$
+    WITH tier AS (
+        SELECT tier.*, lag(tier_rank, 1, 0) OVER (ORDER BY tier_rank) AS rank_below,
+               lag(min_score) OVER (ORDER BY tier_rank) AS score_below
+          FROM %1$I.tier
+    )
+    SELECT '22023', format('%%I.tier has no tiers', %1$L),
+           'Insert at least a base tier: tier_rank 1, without min_score.'
+     WHERE NOT EXISTS (SELECT FROM tier)
+    UNION ALL
+    SELECT '22023',
+           CASE WHEN rank_below = 0 THEN format('%%I.tier has no base tier: the lowest tier_rank is %%s', %1$L, tier_rank)
+                ELSE format('%%I.tier has a gap: no tier between tier_rank %%s and %%s', %1$L, rank_below, tier_rank) END,
+           'Number the tiers 1, 2, 3 ... from the base up.'
+      FROM tier
+     WHERE tier_rank <> rank_below + 1
+    UNION ALL
+    SELECT '22023', format('the base tier "%%s" of %%I.tier has a least score of %%s', code, %1$L, min_score),
+           'Give it NULL: everybody who reaches no other tier is in the base tier.'
+      FROM tier
+     WHERE tier_rank = 1 AND min_score > 0
+    UNION ALL
+    SELECT '22023',
+           format('the least score of tier "%%s" of %%I.tier is %%s, not above that of the tier below', code, %1$L, coalesce(min_score::text, 'NULL')),
+           'Let min_score (0..100) rise with tier_rank.'
+      FROM tier
+     WHERE tier_rank > 1 AND (min_score IS NULL OR min_score <= score_below)
+$query$, schema);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.tier_problems(name) IS 'internal: what is wrong with the tiers of a program; no row = nothing';
+
+CREATE FUNCTION customer_tier.program_problems(schema name) RETURNS TABLE (code text, problem text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s customer_tier.program_settings := customer_tier.program_settings(schema);
+    missing text;
+    source_key record;
+    our_key record;
+BEGIN
+    SELECT string_agg(format('%I', t), ', ') INTO missing
+      FROM unnest('{history,tier,segment,run,rating,ratings}'::text[]) t
+     WHERE to_regclass(format('%I.%I', schema, t)) IS NULL;
+    IF missing IS NOT NULL THEN
+        RETURN QUERY SELECT '42P01', format('schema "%s" of program "%s" lacks %s', schema, s.program, missing),
+            CASE missing WHEN 'ratings' THEN format('SELECT customer_tier.adopt_program(%L) makes it again.', schema)
+                         ELSE 'Restore it from a backup, or create the program again.' END;
+        RETURN;
+    END IF;
+
+    RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.settings_problems(s) p;
+    IF NOT FOUND THEN
+        SELECT * INTO source_key FROM customer_tier.relation_column(to_regclass(format('%I.%I', s.source_schema, s.source_name)), s.customer);
+        SELECT * INTO our_key FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id');
+        IF source_key.base_type <> our_key.base_type THEN
+            RETURN QUERY SELECT '42804',
+                format('the customers of %I.%I have type %s, those of program "%s" have type %s',
+                       s.source_schema, s.source_name, source_key.declared, s.program, our_key.declared),
+                'Drop the program and create it again, or give it a view with the old type.'::text;
+        END IF;
+    END IF;
+
+    IF NOT EXISTS (SELECT FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'history')) THEN
+        RETURN QUERY SELECT '42703', format('%I.history has lost its histories, as it does when the extension is dropped', schema),
+            format('SELECT customer_tier.adopt_program(%L);', schema);
+    END IF;
+
+    RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.tier_problems(schema) p;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.program_problems(name) IS 'internal: everything that is wrong with a program; no row = nothing';
+
+CREATE FUNCTION customer_tier.check_program(program text) RETURNS TABLE (problem text, hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT p.problem, p.hint
+      FROM customer_tier.program_problems(customer_tier.program_schema(check_program.program)) p
+$$;
+COMMENT ON FUNCTION customer_tier.check_program(text) IS
+    'what is wrong with a program, and what to do about it; no row = nothing. A refresh asks first, and stops when there is a row';
