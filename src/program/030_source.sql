@@ -158,7 +158,7 @@ COMMENT ON FUNCTION customer_tier.column_problems(text, name, name, name, text) 
 
 CREATE FUNCTION customer_tier.settings_problems(s customer_tier.program_settings)
 RETURNS TABLE (code text, problem text, hint text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     source_is_there boolean;
     customers_are_there boolean;

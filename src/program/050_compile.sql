@@ -59,14 +59,14 @@ BEGIN
 
     PERFORM customer_tier.put_function(schema, 'measure', 'as_of date',
         'TABLE(scores integer, buyers bigint, newest_day date, r_cuts double precision[], f_cuts double precision[], m_cuts double precision[], r_scale double precision[], f_scale double precision[], m_scale double precision[], compare double precision[])',
-        'LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp',
+        'LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off',
         customer_tier.measure_query(schema, s),
         'cut points and scales of the buyers as of a day');
 
     PERFORM customer_tier.put_function(schema, 'rate', 'as_of date, run_id bigint DEFAULT NULL::bigint',
         format('TABLE(customer_id %s, %s)', key_column.declared,
                'first_day date, last_day date, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, r_score integer, f_score integer, m_score integer, segment text, score numeric, tier text, tier_rank integer, tier_reason text, score_to_next_tier numeric, coverage numeric'),
-        'LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp',
+        'LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off',
         customer_tier.rate_query(schema, s),
         'the ratings as of any day, from the histories and nothing else; with run_id on that run''s cut points and scales, without one on those of the day itself. Writes nothing');
 
@@ -243,6 +243,11 @@ $query$
         SELECT kept.r_cuts, kept.f_cuts, kept.m_cuts,
                kept.r_scale, kept.f_scale, kept.m_scale, kept.compare
           FROM customer_tier.run_scale(%4$L, rate.run_id) AS kept
+    ), cell AS MATERIALIZED (
+        -- The limit tells the planner how few they are.
+        SELECT cells.r, cells.f, cells.m, cells.segment
+          FROM customer_tier.segment_cells(%7$L, %8$s) AS cells
+         LIMIT %9$s
     ), scored AS (
         SELECT features.customer_id, features.first_day, features.last_day, features.orders, features.purchase_days,
                features.revenue, features.refunded, features.average_order,
@@ -280,11 +285,12 @@ $query$
            (CAST(%2$L AS numeric[]))[ranked.tier_rank] - ranked.score AS score_to_next_tier,
            CASE WHEN ranked.orders > 0 THEN 1.0 ELSE 0.0 END AS coverage
       FROM ranked
-      LEFT JOIN customer_tier.segment_cells(%7$L, %8$s) AS cell
+      LEFT JOIN cell
         ON cell.r = ranked.r_score AND cell.f = ranked.f_score AND cell.m = ranked.m_score
 $query$,
         tiers, thresholds, schema, schema, scores, s.weights, s.segment_map,
-        CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN '(SELECT scale.compare FROM scale)' ELSE 'NULL' END);
+        CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN '(SELECT scale.compare FROM scale)' ELSE 'NULL' END,
+        scores ^ 3);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.rate_query(name, customer_tier.program_settings) IS 'internal: body of <schema>.rate';
