@@ -73,7 +73,7 @@ CREATE FUNCTION customer_tier.days(history customer_tier.purchase_history, OUT d
 	AS 'MODULE_PATHNAME', 'history_days' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
 	ROWS 20;
 COMMENT ON FUNCTION customer_tier.days IS
-	'the days of a history in rising order, with their orders and their amount, net of that days refunds, in currency units; a day of refunds only has 0 orders';
+	'the days of a history in rising order, with their orders and their amount, net of the refunds of that day, in currency units; a day of refunds only has 0 orders';
 
 CREATE FUNCTION customer_tier.rfm(history customer_tier.purchase_history, as_of date, OUT recency integer, OUT frequency integer, OUT monetary numeric, OUT average_order numeric) RETURNS record
 	AS 'MODULE_PATHNAME', 'history_rfm' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
