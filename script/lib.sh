@@ -203,14 +203,14 @@ copy_sources()
 		--exclude=tmp_check -cf - "${what[@]}" | as_server tar -xf - --no-same-owner
 }
 
-# Copies of the real data, readable for the server's user.
+# Copies of the real data and the reference values, readable for the server's user.
 copy_shared()
 {
 	local from=${CUSTOMER_TIER_SHARED:-$repo/../shared}
 
-	[ -d "$from/data" ] || return 0
+	[ -d "$from/data" ] && [ -d "$from/reference" ] || return 0
 	as_server mkdir "$work/shared"
-	tar -C "$from" -cf - data | as_server tar -C "$work/shared" -xf - --no-same-owner
+	tar -C "$from" -cf - data reference | as_server tar -C "$work/shared" -xf - --no-same-owner
 	chmod -R u+w "$work/shared"
 }
 
