@@ -215,12 +215,16 @@ copy_shared()
 }
 
 # The server's own trees, moved together as Debian lays them out, find each
-# other by themselves: a private server to install into.
+# other by themselves: a private server to install into.  The headers are only
+# read; a link keeps them the same directory under both names, so that the
+# compiler takes them for the system's whichever pg_config says.
 copy_server()
 {
 	local tree bin="$work/lib/postgresql/$major/bin"
 
-	for tree in lib share include; do
+	as_server mkdir -p "$work/include/postgresql"
+	as_server ln -s "/usr/include/postgresql/$major" "$work/include/postgresql/"
+	for tree in lib share; do
 		as_server mkdir -p "$work/$tree/postgresql"
 		as_server cp -a "/usr/$tree/postgresql/$major" "$work/$tree/postgresql/"
 	done
