@@ -15,13 +15,28 @@ SET client_min_messages = warning;
 
 -- Rate on the newest day of the orders; a day yet to come is a typing error in
 -- somebody's data.
-SELECT least(max(:"at")::date, current_date) AS as_of,
-	count(*) = 0 AS empty,
-	:'order_id' <> '' AS lines,
-	format('%s: %s rows of %s customers, %s to %s', :'title',
-		to_char(count(*), 'FM999,999,999,990'), to_char(count(DISTINCT :"customer"), 'FM999,999,999,990'),
-		min(:"at")::date, max(:"at")::date) AS summary
+SELECT least(coalesce(max(:"at")::date, current_date), current_date) AS as_of,
+	count(*) AS rows,
+	count(*) FILTER (WHERE :"customer" IS NULL OR :"at" IS NULL OR :"amount" IS NULL) AS holes,
+	count(DISTINCT :"customer") AS buyers,
+	coalesce(min(:"at")::date::text, '?') AS first_day,
+	coalesce(max(:"at")::date::text, '?') AS last_day
 FROM orders
+\gset
+
+-- What is said below is what is run.  A refresh stops when more than one row in
+-- a hundred is useless; here the reader is told and the tour goes on.
+SELECT format('%s: %s rows of %s customers, %s to %s', :'title', to_char(:rows, 'FM999,999,999,990'),
+		to_char(:buyers, 'FM999,999,999,990'), :'first_day', :'last_day')
+	|| CASE WHEN :holes > 0 THEN format(E'\n  %s without a customer, a day or an amount: left out',
+		to_char(:holes, 'FM999,999,999,990')) ELSE '' END AS summary,
+	format(E'SELECT customer_tier.create_program(''retail'', source => ''public.orders'',\n'
+		'             customer => %L, at => %L, amount => %L%s%s)',
+		:'customer', :'at', :'amount',
+		CASE WHEN :'order_id' <> '' THEN format(', order_id => %L', :'order_id') END,
+		CASE WHEN :holes > 0.01 * :rows THEN ', max_bad_share => 1' END) AS create_call,
+	format('CALL customer_tier.refresh(''retail'', %L)', :'as_of') AS refresh_call,
+	:rows = :holes AS empty
 \gset
 \if :empty
 	DO $$ BEGIN RAISE EXCEPTION 'there are no orders to rate'; END $$;
@@ -29,24 +44,14 @@ FROM orders
 
 \echo
 \echo ' ' :summary
-SELECT format(E'SELECT customer_tier.create_program(''retail'', source => ''public.orders'',\n'
-		'             customer => %L, at => %L, amount => %L%s);',
-		:'customer', :'at', :'amount',
-		CASE WHEN :'lines' THEN format(', order_id => %L', :'order_id') END) AS create_call,
-	format('CALL customer_tier.refresh(''retail'', %L);', :'as_of') AS refresh_call
-\gset
 \echo
-\echo '   ' :create_call
-\if :lines
-	SELECT customer_tier.create_program('retail', source => 'public.orders', customer => :'customer',
-		at => :'at', amount => :'amount', order_id => :'order_id') \g /dev/null
-\else
-	SELECT customer_tier.create_program('retail', source => 'public.orders', customer => :'customer',
-		at => :'at', amount => :'amount') \g /dev/null
-\endif
-\echo '   ' :refresh_call
+\set line :create_call ';'
+\echo '   ' :line
+:create_call \g /dev/null
+\set line :refresh_call ';'
+\echo '   ' :line
 SELECT clock_timestamp() AS begin \gset
-CALL customer_tier.refresh('retail', :'as_of');
+:refresh_call;
 SELECT format('every customer rated in %s seconds',
 	to_char(extract(epoch FROM clock_timestamp() - :'begin'), 'FM99990.00')) AS took \gset
 \echo '    --' :took
@@ -63,7 +68,7 @@ GROUP BY tier, tier_label, tier_label_zh, tier_rank
 ORDER BY max(score) DESC NULLS LAST, tier_rank;
 
 \echo '  THE SEGMENTS: what kind of customer, by recency, frequency and money'
-SELECT concat_ws(' ', segment_label, nullif(segment_label_zh, segment_label)) AS segment,
+SELECT coalesce(segment_label, '(no order yet)') || coalesce(' ' || nullif(segment_label_zh, segment_label), '') AS segment,
 	count(*) AS customers,
 	round(100.0 * count(*) / sum(count(*)) OVER (), 1) AS "% of them",
 	percentile_disc(0.5) WITHIN GROUP (ORDER BY recency_days) AS "median days since",
@@ -114,8 +119,10 @@ SELECT format(E'    recency    %s   last bought %s: more recently than %s %% of 
 	round(one.score::numeric, 2),
 	concat_ws(' ', one.tier_label, nullif(one.tier_label_zh, one.tier_label)),
 	CASE WHEN one.score_to_next_tier > 0
-		THEN format(', %s points below the next tier', round(one.score_to_next_tier::numeric, 2)) END)
-FROM one, beaten;
+		THEN format(', %s points below %s', round(one.score_to_next_tier::numeric, 2),
+			concat_ws(' ', above.label, nullif(above.label_zh, above.label))) END)
+FROM beaten, one
+LEFT JOIN retail.tier above ON above.tier_rank = one.tier_rank + 1;
 \pset format aligned
 \pset tuples_only off
 
