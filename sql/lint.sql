@@ -60,11 +60,11 @@ JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdroppe
 WHERE r.relkind <> 'c' AND col_description(r.oid, a.attnum) IS NULL
 ORDER BY r.relname COLLATE "C", a.attnum;
 
--- functions that only read, yet keep every query that calls them from running
--- in parallel: the default, left in place by oversight
+-- functions of their arguments alone that keep every query which calls them
+-- from running in parallel (of others, script/test asks that they say so)
 SELECT signature
 FROM pg_temp.functions
-WHERE proparallel = 'u' AND prokind <> 'p' AND provolatile <> 'v'
+WHERE proparallel = 'u' AND prokind <> 'p' AND provolatile = 'i'
 ORDER BY signature COLLATE "C";
 
 -- aggregates that claim to be parallel safe, but cannot be combined, or
