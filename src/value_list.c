@@ -205,7 +205,8 @@ float8_array_view(Float8Array *view, Datum datum)
 	struct varlena *pointer = (struct varlena *) DatumGetPointer(datum);
 	ArrayType  *array = NULL;
 
-	if (VARATT_IS_SHORT(pointer) &&
+	/* VARATT_IS_SHORT is true of external ones as well */
+	if (VARATT_IS_SHORT(pointer) && !VARATT_IS_EXTERNAL(pointer) &&
 		VARSIZE_SHORT(pointer) - VARHDRSZ_SHORT + VARHDRSZ <= sizeof(view->buffer))
 	{
 		Size		length = VARSIZE_SHORT(pointer) - VARHDRSZ_SHORT;

@@ -35,11 +35,12 @@
  * both without error, and all sums are pairs of doubles (106 bits; T. J.
  * Dekker, "A floating-point technique for extending the available precision",
  * Numer. Math. 18, 1971).  Two costs count as equal when they differ by less
- * than 2^-94 of the whole sum of squares: well above what is lost on the way
- * (each prefix sum is rounded once), and far below any difference that
- * distinct data show, since one unit in the last place of one double changes
- * the costs by more than 2^-60 of their terms.  Most comparisons are not that
- * close and are settled in plain doubles.
+ * than 2^-94 (5e-29) of the whole sum of squares: well above what is lost on
+ * the way, since each prefix sum is rounded only once, and far below what
+ * tells real divisions apart.  Only among values of more than 12 orders of
+ * magnitude can the divisions of the smallest ones drown in that of the
+ * largest; they then count as tied.  Most comparisons are not that close and
+ * are settled in plain doubles.
  */
 #include "numerics/natural_breaks.h"
 
@@ -304,6 +305,8 @@ sum_prefixes(Breaks *breaks, const double *values, const double *through)
 		else
 			high = middle;
 	}
+	if (low > 0 && mean - values[low - 1] * halve < values[low] * halve - mean)
+		low--;
 	centre = values[low] * halve;
 
 	spread = fmax(largest * halve - centre, centre - smallest * halve);

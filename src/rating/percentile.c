@@ -300,7 +300,8 @@ percentile(PG_FUNCTION_ARGS)
 		double		before = at > 0 ? through[at - 1] : 0;
 		double		below;
 
-		if (isnan(knot) || (at > 0 && !(scale.values[at - 1] < knot)))
+		if (isnan(knot) || (at > 0 && !(scale.values[at - 1] < knot)) ||
+			(at + 1 < knots && !(knot < scale.values[at + 1])))
 			report_malformed_scale("Its values do not ascend.");
 		if (!(before >= 0 && before < through[at] && through[at] <= members))
 			report_malformed_scale("Its counts do not ascend.");

@@ -409,7 +409,7 @@ score(PG_FUNCTION_ARGS)
 						   value),
 				 errhint("An aggregate over no rows gives NULL: take the cut points from the "
 						 "population that the value belongs to.")));
-	float8_array_view(&cuts, PG_GETARG_DATUM(1));
+	float8_array_view_kept(&cuts, fcinfo, 1);
 	if (cuts.ndim > 1)
 		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 						errmsg("cut points must be an array of one dimension, not %d",
