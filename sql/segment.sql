@@ -158,9 +158,9 @@ SELECT rfm_segment(1, 1, 1, 'cn8', '{3,3}');
 SELECT rfm_segment(1, 1, 1, 'cn8', '{{3,3,3}}');
 SELECT rfm_segment(1, 1, 1, 'cn8', '{3,NULL,3}');
 SELECT rfm_segment(1, 1, 1, 'cn8', '{3,NaN,3}');
+\set SHOW_CONTEXT never
 SELECT * FROM segment_cells('grid');
 SELECT * FROM segment_cells(NULL);
-\set SHOW_CONTEXT never
 SELECT * FROM segment_map_check('grid');
 SELECT * FROM segment_map_check(NULL);
 SELECT segment_map_scores('');

@@ -149,13 +149,17 @@ COMMENT ON FUNCTION customer_tier.segment_map_scores(text) IS
 
 CREATE FUNCTION customer_tier.segment_cells(map text, compare double precision[] DEFAULT NULL)
 RETURNS TABLE (r integer, f integer, m integer, segment text)
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 125
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 125
 AS $$
-    SELECT i.r, j.f, k.m, customer_tier.rfm_segment(i.r, j.f, k.m, $1, $2)
-    FROM (SELECT customer_tier.segment_map_scores($1) AS scores OFFSET 0) AS s
-    CROSS JOIN LATERAL pg_catalog.generate_series(1, s.scores) AS i (r)
-    CROSS JOIN LATERAL pg_catalog.generate_series(1, s.scores) AS j (f)
-    CROSS JOIN LATERAL pg_catalog.generate_series(1, s.scores) AS k (m)
+DECLARE
+    scores integer := customer_tier.segment_map_scores($1);
+BEGIN
+    RETURN QUERY
+        SELECT i.score, j.score, k.score, customer_tier.rfm_segment(i.score, j.score, k.score, $1, $2)
+        FROM pg_catalog.generate_series(1, scores) AS i (score)
+        CROSS JOIN pg_catalog.generate_series(1, scores) AS j (score)
+        CROSS JOIN pg_catalog.generate_series(1, scores) AS k (score);
+END
 $$;
 COMMENT ON FUNCTION customer_tier.segment_cells(text, double precision[]) IS
     'all cells of a segment map with their segment, to join with or to look at';
@@ -205,22 +209,24 @@ BEGIN
             SELECT b.*
             FROM customer_tier.segment_map AS b
             WHERE b.map = $1 AND b.segment <> 'prospects'
+        ), digits AS (
+            SELECT d.score FROM pg_catalog.generate_series(1, side) AS d (score)
         ), covered AS (
-            SELECT i.r, j.f, k.m, b.priority, b.segment
+            SELECT i.score AS r, j.score AS f, k.score AS m, b.priority, b.segment
             FROM boxes AS b
-            CROSS JOIN LATERAL pg_catalog.generate_series(greatest(b.r_from, 1), coalesce(b.r_to, side)) AS i (r)
-            CROSS JOIN LATERAL pg_catalog.generate_series(greatest(b.f_from, 1), coalesce(b.f_to, side)) AS j (f)
-            CROSS JOIN LATERAL pg_catalog.generate_series(greatest(b.m_from, 1), coalesce(b.m_to, side)) AS k (m)
-            WHERE (b.fm_from IS NULL OR (j.f + k.m) / 2.0::double precision >= b.fm_from)
-              AND (b.fm_to IS NULL OR (j.f + k.m) / 2.0::double precision <= b.fm_to)
+            JOIN digits AS i ON i.score >= coalesce(b.r_from, 1) AND i.score <= coalesce(b.r_to, side)
+            JOIN digits AS j ON j.score >= coalesce(b.f_from, 1) AND j.score <= coalesce(b.f_to, side)
+            JOIN digits AS k ON k.score >= coalesce(b.m_from, 1) AND k.score <= coalesce(b.m_to, side)
+            WHERE (b.fm_from IS NULL OR (j.score + k.score) / 2.0::double precision >= b.fm_from)
+              AND (b.fm_to IS NULL OR (j.score + k.score) / 2.0::double precision <= b.fm_to)
         ), cells AS (
-            SELECT i.r, j.f, k.m, pg_catalog.count(c.priority) AS boxes, pg_catalog.min(c.priority) AS winner,
+            SELECT i.score AS r, j.score AS f, k.score AS m, pg_catalog.count(c.priority) AS boxes, pg_catalog.min(c.priority) AS winner,
                    pg_catalog.array_agg(c.segment ORDER BY c.priority) AS segments
-            FROM pg_catalog.generate_series(1, side) AS i (r)
-            CROSS JOIN pg_catalog.generate_series(1, side) AS j (f)
-            CROSS JOIN pg_catalog.generate_series(1, side) AS k (m)
-            LEFT JOIN covered AS c ON c.r = i.r AND c.f = j.f AND c.m = k.m
-            GROUP BY i.r, j.f, k.m
+            FROM digits AS i
+            CROSS JOIN digits AS j
+            CROSS JOIN digits AS k
+            LEFT JOIN covered AS c ON c.r = i.score AND c.f = j.score AND c.m = k.score
+            GROUP BY i.score, j.score, k.score
         )
         SELECT p.problem, p.cell, p.segments
         FROM (SELECT CASE c.boxes WHEN 0 THEN 'uncovered' ELSE 'doubly covered' END AS problem,
