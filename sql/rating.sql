@@ -43,7 +43,7 @@ INSERT INTO many SELECT 0, 250000 FROM generate_series(1, 100000);
 CREATE TABLE thin AS SELECT percentile_scale(value) AS scale FROM many;
 SELECT cardinality(scale), scale[1] = (SELECT min(value) FROM many) AS first, scale[cardinality(scale) / 2] = (SELECT max(value) FROM many) AS last,
        scale[cardinality(scale)] AS left_out, scale[cardinality(scale) - 1] AS members FROM thin;
-SELECT count(*), max(abs(low - below)) < 0.00001 AS low_close, max(abs(high - at_or_below)) < 0.00001 AS high_close,
+SELECT count(*), count(DISTINCT low) AS percentiles, max(abs(low - below)) < 0.00001 AS low_close, max(abs(high - at_or_below)) < 0.00001 AS high_close,
        bool_and(low <= high AND low BETWEEN 0 AND 1 AND high BETWEEN 0 AND 1) AS sane, bool_and(low >= coalesce(before, 0)) AS ascends,
        min(low) AS lowest, max(high) AS highest
 FROM (SELECT *, lag(high) OVER (ORDER BY value) AS before
@@ -74,37 +74,46 @@ END
 $$;
 
 -- The same bytes from every plan and every order.
-CREATE TABLE shuffled AS SELECT * FROM population WHERE kind <> 'extreme' ORDER BY md5(kind || place);
+CREATE TABLE shuffled (LIKE population) PARTITION BY HASH (place);
+CREATE TABLE shuffled_0 PARTITION OF shuffled FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE shuffled_1 PARTITION OF shuffled FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO shuffled SELECT * FROM population WHERE kind <> 'extreme' ORDER BY md5(kind || place);
 ANALYZE shuffled;
+CREATE FUNCTION plan_nodes(query text, node text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+    found int := 0;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+        found := found + (line LIKE '%' || node || '%')::int;
+    END LOOP;
+    RETURN found;
+END
+$$;
+CREATE VIEW summary AS SELECT kind, percentile_scale(value) AS scale FROM shuffled GROUP BY kind;
 SET max_parallel_workers_per_gather = 0;
-CREATE TABLE serial AS SELECT kind, percentile_scale(value) AS scale FROM shuffled GROUP BY kind;
+CREATE TABLE serial AS SELECT * FROM summary;
 CREATE TABLE ordered AS SELECT kind, percentile_scale(value ORDER BY value DESC) AS scale FROM shuffled GROUP BY kind;
+-- a partial state a partition, combined; then in workers, and so serialized
+SET enable_partitionwise_aggregate = on;
+SELECT plan_nodes('SELECT * FROM summary', 'Partial') > 1 AS partial_nodes;
+CREATE TABLE combined AS SELECT * FROM summary;
 SET max_parallel_workers_per_gather = 2;
 SET min_parallel_table_scan_size = 0;
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET parallel_leader_participation = off;
-CREATE FUNCTION is_partial(query text) RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE
-    line text;
-    found boolean := false;
-BEGIN
-    FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-        found := found OR line LIKE '%Partial%';
-    END LOOP;
-    RETURN found;
-END
-$$;
-SELECT is_partial('SELECT kind, percentile_scale(value) AS scale FROM shuffled GROUP BY kind');
-CREATE TABLE parallel AS SELECT kind, percentile_scale(value) AS scale FROM shuffled GROUP BY kind;
+SELECT plan_nodes('SELECT * FROM summary', 'Partial') > 1 AS partial_nodes, plan_nodes('SELECT * FROM summary', 'Gather') > 0 AS gather_nodes;
+CREATE TABLE parallel AS SELECT * FROM summary;
+RESET enable_partitionwise_aggregate;
 RESET max_parallel_workers_per_gather;
 RESET min_parallel_table_scan_size;
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET parallel_leader_participation;
-SELECT count(*), count(*) FILTER (WHERE array_send(s.scale) IS NOT DISTINCT FROM array_send(p.scale)) AS parallel,
-       count(*) FILTER (WHERE array_send(s.scale) IS NOT DISTINCT FROM array_send(o.scale)) AS ordered
-FROM serial AS s JOIN parallel AS p USING (kind) JOIN ordered AS o USING (kind);
+SELECT plan, count(*) FROM (
+    SELECT 'ordered' AS plan, * FROM ordered UNION ALL SELECT 'combined', * FROM combined UNION ALL SELECT 'parallel', * FROM parallel) AS other
+JOIN serial AS s USING (kind) WHERE array_send(s.scale) IS NOT DISTINCT FROM array_send(other.scale) GROUP BY plan ORDER BY plan;
 
 -- Weighted scores: what is missing takes its weight along.
 SELECT weighted_score('{80,60,20}', '{0.25,0.35,0.40}') AS all_there, weighted_score('{80,NULL,20}', '{0.25,0.35,0.40}') AS without_f,
@@ -156,5 +165,5 @@ SELECT weighted_score('{{1,2}}', '{1,1}');
 SELECT weighted_score('{1,2}', '{{1,1}}');
 SELECT weighted_score('{1e308,1e308}', '{1e10,1}');
 
-DROP TABLE population, scales, many, thin, shuffled, serial, ordered, parallel;
-DROP FUNCTION is_partial;
+DROP TABLE population, scales, many, thin, shuffled, serial, ordered, combined, parallel CASCADE;
+DROP FUNCTION plan_nodes;

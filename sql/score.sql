@@ -132,9 +132,10 @@ BEGIN
 END
 $$;
 CREATE TABLE shuffled AS SELECT * FROM population WHERE kind <> 'extreme' ORDER BY md5(kind || place);
-CREATE TABLE parts (LIKE population) PARTITION BY LIST (kind);
-CREATE TABLE parts_days PARTITION OF parts FOR VALUES IN ('days', 'equal');
-CREATE TABLE parts_rest PARTITION OF parts DEFAULT;
+CREATE TABLE parts (LIKE population) PARTITION BY HASH (place);
+CREATE TABLE parts_0 PARTITION OF parts FOR VALUES WITH (MODULUS 3, REMAINDER 0);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES WITH (MODULUS 3, REMAINDER 1);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES WITH (MODULUS 3, REMAINDER 2);
 INSERT INTO parts SELECT * FROM shuffled;
 ANALYZE population, shuffled, parts;
 CREATE VIEW summary AS SELECT kind, quantile_cuts(value, 5) AS q, balanced_cuts(value, 7) AS b, natural_cuts(value, 4) AS n, mean_cut(value) AS m
@@ -147,28 +148,33 @@ CREATE TABLE serial AS SELECT * FROM summary;
 CREATE TABLE ordered AS SELECT kind, quantile_cuts(value, 5 ORDER BY place) AS q, balanced_cuts(value, 7 ORDER BY place) AS b,
     natural_cuts(value, 4 ORDER BY place DESC) AS n, mean_cut(value ORDER BY value) AS m FROM shuffled GROUP BY kind;
 
+-- a partial state a partition: combined
+SET enable_partitionwise_aggregate = on;
+SELECT plan_nodes('SELECT * FROM summary_parts', 'Partial') > 1 AS partial_nodes;
+CREATE TABLE by_partition AS SELECT * FROM summary_parts;
+
+-- the same in workers: serialized and combined, however many workers there are
 SET max_parallel_workers_per_gather = 2;
 SET min_parallel_table_scan_size = 0;
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET parallel_leader_participation = off;
-SELECT plan_nodes('SELECT * FROM summary', 'Partial') > 0 AS parallel;
+SELECT plan_nodes('SELECT * FROM summary_parts', 'Partial') > 1 AS partial_nodes, plan_nodes('SELECT * FROM summary_parts', 'Gather') > 0 AS gather_nodes;
+CREATE TABLE parallel_parts AS SELECT * FROM summary_parts;
+RESET enable_partitionwise_aggregate;
+SELECT plan_nodes('SELECT * FROM summary', 'Partial') > 0 AS partial, plan_nodes('SELECT * FROM summary', 'Gather') > 0 AS parallel;
 CREATE TABLE parallel AS SELECT * FROM summary;
-SET max_parallel_workers_per_gather = 0;
-SET enable_partitionwise_aggregate = on;
-SELECT plan_nodes('SELECT * FROM summary_parts', 'Aggregate') > 1 AS by_partition;
-CREATE TABLE by_partition AS SELECT * FROM summary_parts;
 RESET parallel_leader_participation;
 RESET parallel_tuple_cost;
 RESET parallel_setup_cost;
 RESET min_parallel_table_scan_size;
-RESET enable_partitionwise_aggregate;
 RESET max_parallel_workers_per_gather;
 
 SELECT count(*) FROM serial;
 CREATE FUNCTION bytes_of(float8[]) RETURNS text LANGUAGE sql AS 'SELECT encode(array_send($1), ''hex'')';
 SELECT plan, count(*) FROM (
-    SELECT 'ordered' AS plan, o.* FROM ordered AS o UNION ALL SELECT 'parallel', p.* FROM parallel AS p UNION ALL SELECT 'by partition', b.* FROM by_partition AS b) AS other
+    SELECT 'ordered' AS plan, o.* FROM ordered AS o UNION ALL SELECT 'parallel', p.* FROM parallel AS p UNION ALL
+    SELECT 'by partition', b.* FROM by_partition AS b UNION ALL SELECT 'parallel parts', p.* FROM parallel_parts AS p) AS other
 JOIN serial AS s USING (kind)
 WHERE (bytes_of(s.q), bytes_of(s.b), bytes_of(s.n), bytes_of(s.m)) IS NOT DISTINCT FROM (bytes_of(other.q), bytes_of(other.b), bytes_of(other.n), bytes_of(other.m))
 GROUP BY plan ORDER BY plan;
@@ -208,5 +214,5 @@ SELECT score(1, '{1,3,2}');
 SELECT score(1, '{{1,2},{3,4}}');
 
 DROP VIEW summary, summary_parts;
-DROP TABLE population, numbers, stored_run, shuffled, parts, serial, ordered, parallel, by_partition;
+DROP TABLE population, numbers, stored_run, shuffled, parts, serial, ordered, parallel, by_partition, parallel_parts;
 DROP FUNCTION plan_nodes, bytes_of;

@@ -103,6 +103,18 @@ BEGIN
 END
 $$;
 SELECT watch();
+CREATE FUNCTION watch_commands() RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+    seen text[];
+BEGIN
+    FOR i IN 1..3 LOOP
+        UPDATE customer_tier.segment_map SET segment = 'command ' || i WHERE map = 'moving';
+        seen := seen || customer_tier.rfm_segment(1, 1, 1, 'moving');
+    END LOOP;
+    RETURN seen;
+END
+$$;
+SELECT watch_commands();
 BEGIN;
 SELECT watch();
 UPDATE segment_map SET segment = 'third', label = 'Third' WHERE map = 'moving';
@@ -111,6 +123,7 @@ ROLLBACK;
 SELECT rfm_segment(1, 1, 1, 'moving');
 DELETE FROM segment_map WHERE map = 'moving';
 SELECT rfm_segment(1, 1, 1, 'moving');
+DROP FUNCTION watch, watch_commands;
 
 -- many maps in one statement, and parallel workers
 INSERT INTO segment_map (map, priority, segment, label, scores) SELECT 'many ' || i, 1, 'segment ' || i, 'Segment', 2 + i % 19 FROM generate_series(1, 150) AS i;

@@ -74,6 +74,7 @@ check_known(void)
 	double		round_up[] = {0x1p54 - 2, 1};
 	double		tiny[] = {0x1p-1074, 0x1p-1074, 0x1p-1074};
 	double		huge[] = {DBL_MAX, DBL_MAX, DBL_MAX};
+	double		rounds_out[] = {DBL_MAX, 0x1p970};
 	double		huge_negative[] = {-DBL_MAX, -DBL_MAX, DBL_MAX, -DBL_MAX};
 	double		border[] = {DBL_MIN, -0x1p-1074};
 	double		nothing[] = {5.5, -5.5};
@@ -87,6 +88,7 @@ check_known(void)
 	check(sum_of(round_up, 2) == 0x1p54, "rounding into the next power of two");
 	check(sum_of(tiny, 3) == 3 * 0x1p-1074, "the smallest numbers");
 	check(mean_of(huge, 3) == DBL_MAX, "a mean is in range where the sum is not");
+	check(mean_of(rounds_out, 2) == 0x1p1023, "a sum that rounds out of range");
 	check(mean_of(huge_negative, 4) == -DBL_MAX / 2, "negative, out of range");
 	check(sum_of(border, 2) == DBL_MIN - 0x1p-1074, "between normal and subnormal");
 	check(sum_of(nothing, 2) == 0, "nothing left is 0");

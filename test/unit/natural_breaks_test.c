@@ -305,6 +305,19 @@ check_known(void)
 		check(cuts[0] == x[0], "and neither is it on the other side");
 	}
 	{
+		/* too close for plain doubles; the answers are from exact fractions */
+		double		x[4] = {0x1.ffffffffffffep-1, 2, 4, 0x1.4000000000001p+2};
+
+		run(x, through, 4, 3, cuts);
+		check(cuts[0] == 2 && cuts[1] == 4, "near ties are decided beyond doubles");
+	}
+	{
+		double		x[5] = {0x1.0000000000001p+1, 0x1.ffffffffffffep+1, 5, 0x1.8000000000002p+2, 8};
+
+		run(x, through, 5, 2, cuts);
+		check(cuts[0] == 5, "near ties of larger classes, too");
+	}
+	{
 		double		x[4] = {-1.7e308, -1.6e308, 1.6e308, 1.7e308};
 
 		run(x, through, 4, 2, cuts);
