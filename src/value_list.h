@@ -23,6 +23,7 @@ typedef struct ValueList
 	double	   *values;
 } ValueList;
 
+extern MemoryContext get_aggregate_context(FunctionCallInfo fcinfo);
 extern ValueList *value_list_create(MemoryContext context, int32 parameter);
 extern void value_list_grow(ValueList *list, int64 need);
 extern void value_list_append(ValueList *list, const ValueList *other);

@@ -37,17 +37,6 @@ PG_FUNCTION_INFO_V1(percentile);
 
 #define KNOTS_MAX 131072
 
-static MemoryContext
-get_aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("an aggregate's support function was called on its own")));
-	return context;
-}
-
 static void
 check_value_not_nan(double value)
 {

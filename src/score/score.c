@@ -46,17 +46,6 @@ PG_FUNCTION_INFO_V1(score);
 
 /* ---------- values kept whole: quantile, balanced and natural cuts ---------- */
 
-static MemoryContext
-get_aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("an aggregate's support function was called on its own")));
-	return context;
-}
-
 static int32
 get_number_of_scores(FunctionCallInfo fcinfo, int argument)
 {
