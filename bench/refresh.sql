@@ -1,0 +1,40 @@
+-- A whole refresh against the same ratings in hand-written SQL.  Appended to the
+-- cases of cases.sql.
+
+\set serial 'SET max_parallel_workers_per_gather = 0; SET jit = off; SET work_mem = ''2GB''; SET maintenance_work_mem = ''1GB''; '
+\set parallel 'SET max_parallel_workers_per_gather = 2; SET jit = off; SET work_mem = ''2GB''; SET maintenance_work_mem = ''1GB''; '
+\set renew 'SELECT customer_tier.drop_program(''retail''); SELECT customer_tier.create_program(''retail'', source => ''public.orders'', customer => ''customer_id'', at => ''ordered_at'', amount => ''amount'', time_zone => ''UTC''); CHECKPOINT'
+
+SELECT customer_tier.create_program('retail', source => 'public.orders', customer => 'customer_id',
+	at => 'ordered_at', amount => 'amount', time_zone => 'UTC');
+CREATE SCHEMA hand;
+CREATE TABLE hand.cell AS SELECT r, f, m, segment FROM customer_tier.segment_cells('grid25');
+ANALYZE hand.cell;
+
+-- What one writes without the extension: one pass for the features, three sorts
+-- for ranks and scores (NTILE, which splits equal values; its scores and segments
+-- are not quite the same), the cells joined, the tiers in a CASE.  The first
+-- refresh of a program does more: it stores the histories, so that it can rate any
+-- other day, and puts ties where they belong.
+\set hand 'CREATE TABLE hand.rating AS WITH feature AS MATERIALIZED ( SELECT customer_id, min(day) FILTER (WHERE amount >= 0) AS first_day, max(day) FILTER (WHERE amount >= 0) AS last_day, count(*) FILTER (WHERE amount >= 0) AS orders, count(DISTINCT day) FILTER (WHERE amount >= 0) AS purchase_days, sum(amount) AS revenue, coalesce(-sum(amount) FILTER (WHERE amount < 0), 0) AS refunded FROM (SELECT customer_id, ordered_at::date AS day, amount FROM orders) o WHERE day <= ''2024-12-31'' GROUP BY customer_id), ranked AS ( SELECT *, 1 - percent_rank() OVER r AS r_rank, percent_rank() OVER f AS f_rank, percent_rank() OVER m AS m_rank, 6 - ntile(5) OVER r AS r_score, ntile(5) OVER f AS f_score, ntile(5) OVER m AS m_score FROM feature WHERE orders > 0 WINDOW r AS (ORDER BY last_day DESC), f AS (ORDER BY orders), m AS (ORDER BY revenue::float8)), scored AS ( SELECT *, round((100 * (0.25 * r_rank + 0.35 * f_rank + 0.40 * m_rank))::numeric, 4) AS score FROM ranked) SELECT customer_id, first_day, last_day, orders, purchase_days, revenue, refunded, revenue / orders AS average_order, r_score, f_score, m_score, segment, score, CASE WHEN score >= 85 THEN ''platinum'' WHEN score >= 65 THEN ''gold'' WHEN score >= 40 THEN ''silver'' ELSE ''bronze'' END AS tier, CASE WHEN score >= 85 THEN 4 WHEN score >= 65 THEN 3 WHEN score >= 40 THEN 2 ELSE 1 END AS tier_rank, date ''2024-12-31'' AS tier_since, NULL::text AS previous_tier, CASE WHEN score >= 40 THEN ''score'' ELSE ''base'' END AS tier_reason, CASE WHEN score < 40 THEN 40 WHEN score < 65 THEN 65 WHEN score < 85 THEN 85 END - score AS score_to_next_tier, 1.0 AS coverage FROM scored LEFT JOIN hand.cell ON (r, f, m) = (r_score, f_score, m_score); ALTER TABLE hand.rating ADD PRIMARY KEY (customer_id); ANALYZE hand.rating'
+
+INSERT INTO bench.topic VALUES ('refresh', 5, 'A full refresh against hand-written SQL', 'wall',
+	'End to end. The first refresh writes every history and every rating; the next finds them unchanged. By hand: features, percent_rank, NTILE, segment and tier in one CREATE TABLE AS, then a primary key and ANALYZE; it keeps no histories.');
+INSERT INTO bench.cases (topic, side, variant, settings, query, setup) VALUES
+	('refresh', 'first refresh', 'serial', :'serial', 'CALL customer_tier.refresh(''retail'', ''2024-12-31'')', :'renew'),
+	('refresh', 'next refresh', 'serial', :'serial', 'CALL customer_tier.refresh(''retail'', ''2024-12-31'')', 'CHECKPOINT'),
+	('refresh', 'by hand', 'serial', :'serial', :'hand', 'DROP TABLE IF EXISTS hand.rating; CHECKPOINT'),
+	('refresh', 'first refresh', 'parallel', :'parallel', 'CALL customer_tier.refresh(''retail'', ''2024-12-31'')', :'renew'),
+	('refresh', 'next refresh', 'parallel', :'parallel', 'CALL customer_tier.refresh(''retail'', ''2024-12-31'')', 'CHECKPOINT'),
+	('refresh', 'by hand', 'parallel', :'parallel', :'hand', 'DROP TABLE IF EXISTS hand.rating; CHECKPOINT');
+INSERT INTO bench.ratio VALUES
+	('refresh', 1, 'first refresh', 'refresh', 'by hand', 1),
+	('refresh', 2, 'next refresh', 'refresh', 'by hand', NULL);
+
+INSERT INTO bench.topic VALUES ('parts', 6, 'Where the time of a refresh goes', 'cpu',
+	'The queries of its phases on their own, serial; what a first refresh takes beyond them is writing histories and ratings.');
+INSERT INTO bench.cases (topic, side, variant, settings, query) VALUES
+	('parts', 'source_history(): orders to histories', 'serial', :'serial', 'SELECT count(history) FROM retail.source_history()'),
+	('parts', 'features(): histories to features', 'serial', :'serial', 'SELECT count(revenue) FROM retail.features(''2024-12-31'')'),
+	('parts', 'measure(): cut points and scales', 'serial', :'serial', 'SELECT count(r_cuts) FROM retail.measure(''2024-12-31'')'),
+	('parts', 'rate(): scores, segments, tiers', 'serial', :'serial', 'SELECT count(score) FROM retail.rate(''2024-12-31'', (SELECT max(run_id) FROM retail.run))');
