@@ -54,13 +54,13 @@ CREATE FUNCTION customer_tier.key_is_exact(type regtype, key_collation oid) RETU
 COMMENT ON FUNCTION customer_tier.key_is_exact(regtype, oid) IS 'internal: whether equal keys always look the same (not so in citext or numeric)';
 
 CREATE FUNCTION customer_tier.relation_column(relation regclass, column_name name)
-RETURNS TABLE (attnum smallint, type regtype, base_type regtype, collation_oid oid, declared text)
+RETURNS TABLE (attnum smallint, type regtype, base_type regtype, collation_oid oid, declared text, collate_clause text)
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE domain (attnum, atttypid, attcollation, declared, type, typtype, typbasetype) AS (
+    WITH RECURSIVE domain (attnum, atttypid, attcollation, declared, collate_clause, type, typtype, typbasetype) AS (
         SELECT a.attnum, a.atttypid, a.attcollation,
-               format_type(a.atttypid, a.atttypmod)
-               || CASE WHEN a.attcollation <> t.typcollation
-                       THEN format(' COLLATE %I.%I', n.nspname, c.collname) ELSE '' END,
+               format_type(a.atttypid, a.atttypmod),
+               CASE WHEN a.attcollation <> t.typcollation
+                    THEN format(' COLLATE %I.%I', n.nspname, c.collname) ELSE '' END,
                t.oid, t.typtype, t.typbasetype
           FROM pg_attribute a
           JOIN pg_type t ON t.oid = a.atttypid
@@ -69,16 +69,16 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
          WHERE a.attrelid = relation AND a.attname = column_name
            AND a.attnum > 0 AND NOT a.attisdropped
         UNION ALL
-        SELECT d.attnum, d.atttypid, d.attcollation, d.declared, t.oid, t.typtype, t.typbasetype
+        SELECT d.attnum, d.atttypid, d.attcollation, d.declared, d.collate_clause, t.oid, t.typtype, t.typbasetype
           FROM domain d
           JOIN pg_type t ON t.oid = d.typbasetype
          WHERE d.typtype = 'd'
     )
-    SELECT attnum, atttypid::regtype, type::regtype, attcollation, declared
+    SELECT attnum, atttypid::regtype, type::regtype, attcollation, declared, collate_clause
       FROM domain
      WHERE typtype <> 'd'
 $$;
-COMMENT ON FUNCTION customer_tier.relation_column(regclass, name) IS 'internal: a column of a relation: its type, the base type below its domains, its collation, and its type as it is declared; no row when there is no such column';
+COMMENT ON FUNCTION customer_tier.relation_column(regclass, name) IS 'internal: a column of a relation: its type, the base type below its domains, its collation, its type as it is declared, and the COLLATE that goes with it; no row when there is no such column';
 
 CREATE FUNCTION customer_tier.relation_problems(option text, relation_schema name, relation_name name)
 RETURNS TABLE (code text, problem text, hint text)
@@ -158,13 +158,12 @@ COMMENT ON FUNCTION customer_tier.column_problems(text, name, name, name, text) 
 
 CREATE FUNCTION customer_tier.settings_problems(s customer_tier.program_settings)
 RETURNS TABLE (code text, problem text, hint text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     source_is_there boolean;
     customers_are_there boolean;
     key_type regtype;
     master_type regtype;
-    weight_sum float8;
 BEGIN
     -- The order source and its columns.
     RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.relation_problems('source', s.source_schema, s.source_name) p;
@@ -216,7 +215,7 @@ BEGIN
         -- Overlaps are settled by priority; gaps and contradictions are not.
         RETURN QUERY SELECT '22023',
                 format('segment map "%s" cannot be used: %s%s (option "segment_map")', s.segment_map, min(c.problem),
-                       coalesce(' ' || string_agg(c.cell, ', '), '')),
+                       coalesce(' ' || array_to_string((array_agg(c.cell))[1:3], ', ') || CASE WHEN count(*) > 3 THEN ' ...' ELSE '' END, '')),
                 format('SELECT * FROM customer_tier.segment_map_check(%L) shows what is wrong with it.', s.segment_map)
             FROM customer_tier.segment_map_check(s.segment_map) c
            WHERE c.problem IN ('uncovered', 'mixed scores', 'mixed relative')
@@ -233,10 +232,10 @@ BEGIN
             'Use 1 or more days, or NULL for everything.'::text;
     END IF;
 
-    weight_sum := (SELECT sum(w) FROM unnest(s.weights) w WHERE w <> 'NaN' AND abs(w) <> 'Infinity');
+    -- Not between: neither is NaN, which stands above everything.
     IF s.weights IS NULL OR array_ndims(s.weights) IS DISTINCT FROM 1 OR cardinality(s.weights) <> 3
-       OR EXISTS (SELECT FROM unnest(s.weights) w WHERE w IS NULL OR w < 0 OR w = 'NaN' OR w = 'Infinity')
-       OR weight_sum = 0 OR weight_sum = 'Infinity' THEN
+       OR EXISTS (SELECT FROM unnest(s.weights) w WHERE (w BETWEEN 0 AND 1e100) IS NOT TRUE)
+       OR 0 = ALL (s.weights) THEN
         RETURN QUERY SELECT '22023', format('weights %s cannot be used (option "weights")', coalesce(s.weights::text, 'NULL')),
             'Give three finite weights for recency, frequency and monetary value, none negative, not all zero, as in ''{0.25,0.35,0.40}''.'::text;
     END IF;
@@ -255,14 +254,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.settings_problems(customer_tier.program_settings) IS 'internal: what is wrong with the settings of a program; no row = nothing';
 
 CREATE FUNCTION customer_tier.is_time_zone(zone text) RETURNS boolean
-LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM timezone(zone, now());
-    RETURN true;
-EXCEPTION WHEN invalid_parameter_value THEN
-    RETURN false;
-END
-$$;
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'is_time_zone';
 COMMENT ON FUNCTION customer_tier.is_time_zone(text) IS 'internal: whether the server knows the time zone';
 
 CREATE FUNCTION customer_tier.source_query(s customer_tier.program_settings) RETURNS text

@@ -305,7 +305,7 @@ BEGIN
     END IF;
 
     -- Make it.
-    SELECT c.declared INTO key_type FROM customer_tier.relation_column(source, s.customer) c;
+    SELECT c.declared || c.collate_clause INTO key_type FROM customer_tier.relation_column(source, s.customer) c;
     EXECUTE format('CREATE SCHEMA %I', new_schema);
     EXECUTE format('COMMENT ON SCHEMA %I IS %L', new_schema, format('customer_tier program "%s"', create_program.name));
     PERFORM customer_tier.create_tables(new_schema, key_type);
@@ -350,7 +350,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.add_segments(name) IS 'internal: copy the labels of the segments of the program''s map that it does not have yet';
 
 CREATE FUNCTION customer_tier.drop_program(name text) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
 DECLARE
     its_schema name;
 BEGIN

@@ -53,20 +53,20 @@ BEGIN
 
     PERFORM customer_tier.put_function(schema, 'features', 'as_of date',
         format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision)', key_column.declared),
-        'LANGUAGE sql STABLE',
-        customer_tier.features_query(schema, s, key_column.declared, equality),
+        'LANGUAGE sql STABLE PARALLEL SAFE',
+        customer_tier.features_query(schema, s, key_column.declared, equality, key_column.collate_clause),
         'what is known of every customer as of a day: everything up to and including as_of; frequency and monetary are what F and M score');
 
     PERFORM customer_tier.put_function(schema, 'measure', 'as_of date',
         'TABLE(scores integer, buyers bigint, newest_day date, r_cuts double precision[], f_cuts double precision[], m_cuts double precision[], r_scale double precision[], f_scale double precision[], m_scale double precision[], compare double precision[])',
-        'LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off',
+        'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
         customer_tier.measure_query(schema, s),
         'cut points and scales of the buyers as of a day');
 
     PERFORM customer_tier.put_function(schema, 'rate', 'as_of date, run_id bigint DEFAULT NULL::bigint',
         format('TABLE(customer_id %s, %s)', key_column.declared,
                'first_day date, last_day date, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, r_score integer, f_score integer, m_score integer, segment text, score numeric, tier text, tier_rank integer, tier_reason text, score_to_next_tier numeric, coverage numeric'),
-        'LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off',
+        'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
         customer_tier.rate_query(schema, s),
         'the ratings as of any day, from the histories and nothing else; with run_id on that run''s cut points and scales, without one on those of the day itself. Writes nothing');
 
@@ -77,8 +77,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.compile_program(name) IS 'internal: write the functions and views in a program''s schema from its settings; refresh and adopt_program do it by themselves';
 
-CREATE FUNCTION customer_tier.features_query(schema name, s customer_tier.program_settings, key_type text, equality text) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION customer_tier.features_query(schema name, s customer_tier.program_settings, key_type text, equality text, collate_clause text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     customers text;         -- the customers and their histories
     condition text;         -- who exists as of the day
@@ -98,9 +98,9 @@ $query$            SELECT CAST(coalesce(history.customer_id, master.customer_id)
               FULL JOIN (SELECT DISTINCT CAST(source.%4$I AS %1$s) AS customer_id
                            FROM %5$I.%6$I AS source
                           WHERE source.%4$I IS NOT NULL) AS master
-                ON history.customer_id %7$s master.customer_id$query$,
+                ON history.customer_id %7$s master.customer_id%8$s$query$,
             key_type, coalesce(s.window_days::text, 'NULL'), schema,
-            s.customers_key, s.customers_schema, s.customers_name, equality);
+            s.customers_key, s.customers_schema, s.customers_name, equality, collate_clause);
         condition := $query$customer.in_master OR (customer.f).orders > 0 OR (customer.f).refunded <> 0$query$;
     END IF;
 
@@ -133,16 +133,16 @@ $query$,
         customers, condition);
 END
 $$;
-COMMENT ON FUNCTION customer_tier.features_query(name, customer_tier.program_settings, text, text) IS 'internal: body of <schema>.features';
+COMMENT ON FUNCTION customer_tier.features_query(name, customer_tier.program_settings, text, text, text) IS 'internal: body of <schema>.features';
 
 CREATE FUNCTION customer_tier.map_is_relative(map text) RETURNS boolean
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT coalesce(pg_catalog.bool_or(m.relative), false) FROM customer_tier.segment_map AS m WHERE m.map OPERATOR(pg_catalog.=) $1
 $$;
 COMMENT ON FUNCTION customer_tier.map_is_relative(text) IS 'internal: whether a segment map compares scores with their means';
 
 CREATE FUNCTION customer_tier.measure_query(schema name, s customer_tier.program_settings) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     scores int := customer_tier.segment_map_scores(s.segment_map);
 BEGIN
@@ -195,7 +195,7 @@ COMMENT ON FUNCTION customer_tier.measure_query(name, customer_tier.program_sett
 
 CREATE FUNCTION customer_tier.run_scale(schema name, run_id bigint)
 RETURNS TABLE (r_cuts float8[], f_cuts float8[], m_cuts float8[], r_scale float8[], f_scale float8[], m_scale float8[], compare float8[])
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     run record;
 BEGIN
@@ -221,7 +221,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.run_scale(name, bigint) IS 'internal: cut points and scales of a run; no row for NULL';
 
 CREATE FUNCTION customer_tier.rate_query(schema name, s customer_tier.program_settings) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     scores int := customer_tier.segment_map_scores(s.segment_map);
     tiers text[];

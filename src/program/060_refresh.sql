@@ -69,8 +69,10 @@ BEGIN
            string_agg(p.problem, E'\n' ORDER BY p.n) FILTER (WHERE p.n > 1)
       INTO code, problem, hint, others
       FROM (SELECT row_number() OVER () AS n, p.* FROM customer_tier.program_problems(schema) p ORDER BY n) p;
-    IF problem IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = code, MESSAGE = problem, DETAIL = coalesce(others, ''), HINT = hint;
+    IF others IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = code, MESSAGE = problem, DETAIL = others, HINT = hint;
+    ELSIF problem IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = code, MESSAGE = problem, HINT = hint;
     END IF;
     PERFORM customer_tier.add_segments(schema);
     PERFORM customer_tier.compile_program(schema);

@@ -2,7 +2,7 @@
 -- tables, which no constraint in its schema may do (it would stop a restore).
 
 CREATE FUNCTION customer_tier.tier_problems(schema name) RETURNS TABLE (code text, problem text, hint text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY EXECUTE format(
 $query$
@@ -38,7 +38,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.tier_problems(name) IS 'internal: what is wrong with the tiers of a program; no row = nothing';
 
 CREATE FUNCTION customer_tier.program_problems(schema name) RETURNS TABLE (code text, problem text, hint text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
     missing text;
@@ -78,7 +78,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.program_problems(name) IS 'internal: everything that is wrong with a program; no row = nothing';
 
 CREATE FUNCTION customer_tier.check_program(program text) RETURNS TABLE (problem text, hint text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT p.problem, p.hint
       FROM customer_tier.program_problems(customer_tier.program_schema(check_program.program)) p
 $$;

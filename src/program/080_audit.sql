@@ -3,7 +3,7 @@
 -- value can make it fail.
 
 CREATE FUNCTION customer_tier.audit_query(s customer_tier.program_settings) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     source regclass := to_regclass(format('%I.%I', s.source_schema, s.source_name));
     at_type regtype := (SELECT c.base_type FROM customer_tier.relation_column(source, s.at) c);
@@ -84,14 +84,14 @@ $$;
 COMMENT ON FUNCTION customer_tier.audit_query(customer_tier.program_settings) IS 'internal: the one scan of the source that audit() reports on, as the WITH of a query';
 
 CREATE FUNCTION customer_tier.examples(low text, high text) RETURNS text[]
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN low IS NULL THEN '{}' WHEN low OPERATOR(pg_catalog.=) high THEN ARRAY[low] ELSE ARRAY[low, high] END
 $$;
 COMMENT ON FUNCTION customer_tier.examples(text, text) IS 'internal: one or two examples as an array';
 
 CREATE FUNCTION customer_tier.audit(program text)
 RETURNS TABLE ("check" text, rows bigint, share numeric, examples text[], action text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     schema name := customer_tier.program_schema(program);
     s customer_tier.program_settings := customer_tier.program_settings(schema);

@@ -25,11 +25,12 @@
 static TypeCacheEntry *
 key_type(Oid type)
 {
-	Oid			base = getBaseType(type);
-	TypeCacheEntry *entry = lookup_type_cache(base,
-											  TYPECACHE_BTREE_OPFAMILY | TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC);
+	Oid base = getBaseType(type);
+	TypeCacheEntry *entry = lookup_type_cache(
+		base, TYPECACHE_BTREE_OPFAMILY | TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC);
 
-	if (!OidIsValid(entry->btree_opf) || !OidIsValid(entry->eq_opr) || !OidIsValid(entry->cmp_proc))
+	if (!OidIsValid(entry->btree_opf) || !OidIsValid(entry->eq_opr) ||
+		!OidIsValid(entry->cmp_proc))
 		return NULL;
 	if (!op_mergejoinable(entry->eq_opr, base) && !op_hashjoinable(entry->eq_opr, base))
 		return NULL;
@@ -49,9 +50,9 @@ Datum
 key_equality(PG_FUNCTION_ARGS)
 {
 	TypeCacheEntry *entry = key_type(PG_GETARG_OID(0));
-	HeapTuple	tup;
+	HeapTuple tup;
 	Form_pg_operator form;
-	char	   *result;
+	char *result;
 
 	if (entry == NULL)
 		PG_RETURN_NULL();
@@ -79,15 +80,15 @@ Datum
 key_is_exact(PG_FUNCTION_ARGS)
 {
 	TypeCacheEntry *entry = key_type(PG_GETARG_OID(0));
-	Oid			collation = PG_GETARG_OID(1);
-	Oid			proc;
+	Oid collation = PG_GETARG_OID(1);
+	Oid proc;
 
 	if (entry == NULL)
 		PG_RETURN_NULL();
 	proc = get_opfamily_proc(entry->btree_opf, entry->btree_opintype,
 							 entry->btree_opintype, BTEQUALIMAGE_PROC);
 	PG_RETURN_BOOL(OidIsValid(proc) &&
-				   DatumGetBool(OidFunctionCall1Coll(proc,
-													 OidIsValid(collation) ? collation : DEFAULT_COLLATION_OID,
-													 ObjectIdGetDatum(entry->btree_opintype))));
+				   DatumGetBool(OidFunctionCall1Coll(
+					   proc, OidIsValid(collation) ? collation : DEFAULT_COLLATION_OID,
+					   ObjectIdGetDatum(entry->btree_opintype))));
 }

@@ -52,14 +52,14 @@ typedef struct Refresh
 {
 	const char *program;
 	const char *schema;
-	Oid			owner;			/* of the schema: whose rights we use */
-	int64		run_id;
+	Oid owner; /* of the schema: whose rights we use */
+	int64 run_id;
 } Refresh;
 
 typedef struct Phase
 {
-	const char *progress;		/* shown in pg_stat_activity */
-	const char *sql;			/* $1 schema, $2 run */
+	const char *progress; /* shown in pg_stat_activity */
+	const char *sql;	  /* $1 schema, $2 run */
 } Phase;
 
 static const Phase phases[] = {
@@ -75,18 +75,20 @@ static const Phase phases[] = {
  * value in the memory of SPI.
  */
 static Datum
-execute_as_owner(Refresh *refresh, const char *sql,
-				 int nargs, Oid *types, Datum *values, const char *nulls)
+execute_as_owner(Refresh *refresh, const char *sql, int nargs, Oid *types, Datum *values,
+				 const char *nulls)
 {
-	Oid			save_userid;
-	int			save_sec_context;
-	Datum		result;
-	bool		isnull;
+	Oid save_userid;
+	int save_sec_context;
+	Datum result;
+	bool isnull;
 
 	GetUserIdAndSecContext(&save_userid, &save_sec_context);
-	SetUserIdAndSecContext(refresh->owner,
-						   save_sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) != SPI_OK_SELECT ||
+	SetUserIdAndSecContext(refresh->owner, save_sec_context |
+											   SECURITY_LOCAL_USERID_CHANGE |
+											   SECURITY_RESTRICTED_OPERATION);
+	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) !=
+			SPI_OK_SELECT ||
 		SPI_processed != 1)
 		elog(ERROR, "unexpected result of \"%s\"", sql);
 	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
@@ -98,29 +100,32 @@ execute_as_owner(Refresh *refresh, const char *sql,
 static void
 find_program(Refresh *refresh)
 {
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1];
-	Oid			nsp;
-	HeapTuple	tup;
+	Oid types[1] = {TEXTOID};
+	Datum values[1];
+	Oid nsp;
+	HeapTuple tup;
 
 	values[0] = CStringGetTextDatum(refresh->program);
-	if (SPI_execute_with_args("SELECT schema FROM customer_tier.program WHERE name OPERATOR(pg_catalog.=) $1",
+	if (SPI_execute_with_args("SELECT schema FROM customer_tier.program WHERE name "
+							  "OPERATOR(pg_catalog.=) $1",
 							  1, types, values, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read customer_tier.program");
 	if (SPI_processed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("program \"%s\" does not exist", refresh->program),
-				 errhint("SELECT * FROM customer_tier.program lists the programs of this database; customer_tier.create_program makes one.")));
+				 errhint("SELECT * FROM customer_tier.program lists the programs of this "
+						 "database; customer_tier.create_program makes one.")));
 	refresh->schema = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 
 	nsp = get_namespace_oid(refresh->schema, true);
 	if (!OidIsValid(nsp) || !OidIsValid(get_relname_relid("settings", nsp)))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_SCHEMA),
-				 errmsg("the schema \"%s\" of program \"%s\" is gone", refresh->schema, refresh->program),
-				 errhint("Strike the program from the list with SELECT customer_tier.drop_program(%s), or create it again.",
-						 quote_literal_cstr(refresh->program))));
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_SCHEMA),
+						errmsg("the schema \"%s\" of program \"%s\" is gone",
+							   refresh->schema, refresh->program),
+						errhint("Strike the program from the list with SELECT "
+								"customer_tier.drop_program(%s), or create it again.",
+								quote_literal_cstr(refresh->program))));
 
 	tup = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(nsp));
 	if (!HeapTupleIsValid(tup))
@@ -129,35 +134,38 @@ find_program(Refresh *refresh)
 	ReleaseSysCache(tup);
 
 	if (!has_privs_of_role(GetUserId(), refresh->owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of program \"%s\" to refresh it", refresh->program),
-				 errhint("It belongs to role \"%s\", the owner of schema \"%s\"; a member of that role may refresh it.",
-						 GetUserNameFromId(refresh->owner, false), refresh->schema)));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("must be owner of program \"%s\" to refresh it", refresh->program),
+			 errhint("It belongs to role \"%s\", the owner of schema \"%s\"; a member of "
+					 "that role may refresh it.",
+					 GetUserNameFromId(refresh->owner, false), refresh->schema)));
 }
 
 /* Write the record of the start. */
 static void
 start_run(Refresh *refresh, bool has_as_of, DateADT as_of)
 {
-	Oid			types[2] = {NAMEOID, DATEOID};
-	Datum		values[2];
-	NameData	schema;
+	Oid types[2] = {NAMEOID, DATEOID};
+	Datum values[2];
+	NameData schema;
 
 	namestrcpy(&schema, refresh->schema);
 	values[0] = NameGetDatum(&schema);
 	values[1] = DateADTGetDatum(as_of);
-	refresh->run_id = DatumGetInt64(execute_as_owner(refresh, "SELECT customer_tier.refresh_start($1, $2)",
-													 2, types, values, has_as_of ? NULL : " n"));
+	refresh->run_id = DatumGetInt64(
+		execute_as_owner(refresh, "SELECT customer_tier.refresh_start($1, $2)", 2, types,
+						 values, has_as_of ? NULL : " n"));
 }
 
 /* Do the work. */
 static void
 run_phases(Refresh *refresh)
 {
-	Oid			types[2] = {NAMEOID, INT8OID};
-	Datum		values[2];
-	NameData	schema;
+	Oid types[2] = {NAMEOID, INT8OID};
+	Datum values[2];
+	NameData schema;
 
 	namestrcpy(&schema, refresh->schema);
 	values[0] = NameGetDatum(&schema);
@@ -166,10 +174,11 @@ run_phases(Refresh *refresh)
 	for (int i = 0; i < (int) lengthof(phases); i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		pgstat_report_activity(STATE_RUNNING,
-							   psprintf("customer_tier.refresh of %s, run " INT64_FORMAT ": %s (%d of %d)",
-										refresh->program, refresh->run_id,
-										phases[i].progress, i + 1, (int) lengthof(phases)));
+		pgstat_report_activity(
+			STATE_RUNNING,
+			psprintf("customer_tier.refresh of %s, run " INT64_FORMAT ": %s (%d of %d)",
+					 refresh->program, refresh->run_id, phases[i].progress, i + 1,
+					 (int) lengthof(phases)));
 		(void) execute_as_owner(refresh, phases[i].sql, 2, types, values, NULL);
 	}
 	pgstat_report_activity(STATE_RUNNING, debug_query_string);
@@ -179,9 +188,9 @@ run_phases(Refresh *refresh)
 static void
 record_failure(Refresh *refresh, ErrorData *error)
 {
-	Oid			types[4] = {NAMEOID, INT8OID, TEXTOID, TEXTOID};
-	Datum		values[4];
-	NameData	schema;
+	Oid types[4] = {NAMEOID, INT8OID, TEXTOID, TEXTOID};
+	Datum values[4];
+	NameData schema;
 
 	namestrcpy(&schema, refresh->schema);
 	values[0] = NameGetDatum(&schema);
@@ -198,7 +207,7 @@ refresh_recorded(Refresh *refresh, bool has_as_of, DateADT as_of)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner;
-	ErrorData  *volatile error = NULL;
+	ErrorData *volatile error = NULL;
 
 	start_run(refresh, has_as_of, as_of);
 	SPI_commit();
@@ -240,17 +249,16 @@ PG_FUNCTION_INFO_V1(refresh);
 Datum
 refresh(PG_FUNCTION_ARGS)
 {
-	bool		atomic = !(fcinfo->context && IsA(fcinfo->context, CallContext) &&
-						   !castNode(CallContext, fcinfo->context)->atomic);
-	bool		has_as_of = !PG_ARGISNULL(1);
-	DateADT		as_of = has_as_of ? PG_GETARG_DATEADT(1) : 0;
-	Refresh		job = {0};
+	bool atomic = !(fcinfo->context && IsA(fcinfo->context, CallContext) &&
+					!castNode(CallContext, fcinfo->context)->atomic);
+	bool has_as_of = !PG_ARGISNULL(1);
+	DateADT as_of = has_as_of ? PG_GETARG_DATEADT(1) : 0;
+	Refresh job = {0};
 
 	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("the program to refresh must not be NULL"),
-				 errhint("CALL customer_tier.refresh('name of the program').")));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("the program to refresh must not be NULL"),
+						errhint("CALL customer_tier.refresh('name of the program').")));
 
 	if (SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");

@@ -36,10 +36,9 @@ static void
 check_owns_schema(Oid nsp, const char *schema)
 {
 	if (!owns_schema(nsp, GetUserId()))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of schema \"%s\"", schema),
-				 errhint("A program belongs to the owner of its schema.")));
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("must be owner of schema \"%s\"", schema),
+						errhint("A program belongs to the owner of its schema.")));
 }
 
 /*
@@ -49,7 +48,7 @@ check_owns_schema(Oid nsp, const char *schema)
 static bool
 program_is_alive(const char *schema)
 {
-	Oid			nsp = get_namespace_oid(schema, true);
+	Oid nsp = get_namespace_oid(schema, true);
 
 	return OidIsValid(nsp) && OidIsValid(get_relname_relid("settings", nsp));
 }
@@ -58,9 +57,9 @@ program_is_alive(const char *schema)
 static Oid
 registry_owner(void)
 {
-	Oid			rel;
-	Oid			owner;
-	HeapTuple	tup;
+	Oid rel;
+	Oid owner;
+	HeapTuple tup;
 
 	rel = get_relname_relid("program", get_namespace_oid("customer_tier", false));
 	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(rel));
@@ -78,8 +77,8 @@ registry_owner(void)
 static void
 registry_execute(const char *sql, int nargs, Oid *types, Datum *values, int expected)
 {
-	Oid			save_userid;
-	int			save_sec_context;
+	Oid save_userid;
+	int save_sec_context;
 
 	GetUserIdAndSecContext(&save_userid, &save_sec_context);
 	SetUserIdAndSecContext(registry_owner(),
@@ -100,18 +99,19 @@ PG_FUNCTION_INFO_V1(register_program);
 Datum
 register_program(PG_FUNCTION_ARGS)
 {
-	static const char find[] =
-	"SELECT name, schema FROM customer_tier.program WHERE name OPERATOR(pg_catalog.=) $1";
+	static const char find[] = "SELECT name, schema FROM customer_tier.program WHERE "
+							   "name OPERATOR(pg_catalog.=) $1";
 	static const char clear[] =
-	"DELETE FROM customer_tier.program WHERE name OPERATOR(pg_catalog.=) $1 OR schema OPERATOR(pg_catalog.=) $2";
-	static const char enter[] =
-	"INSERT INTO customer_tier.program (name, schema, source_schema, source_name) VALUES ($1, $2, $3, $4)";
+		"DELETE FROM customer_tier.program WHERE name OPERATOR(pg_catalog.=) $1 OR "
+		"schema OPERATOR(pg_catalog.=) $2";
+	static const char enter[] = "INSERT INTO customer_tier.program (name, schema, "
+								"source_schema, source_name) VALUES ($1, $2, $3, $4)";
 
 	const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	const char *schema = NameStr(*PG_GETARG_NAME(1));
-	Oid			nsp = get_namespace_oid(schema, false);
-	Oid			types[4] = {TEXTOID, NAMEOID, NAMEOID, NAMEOID};
-	Datum		values[4];
+	Oid nsp = get_namespace_oid(schema, false);
+	Oid types[4] = {TEXTOID, NAMEOID, NAMEOID, NAMEOID};
+	Datum values[4];
 
 	check_owns_schema(nsp, schema);
 
@@ -122,15 +122,15 @@ register_program(PG_FUNCTION_ARGS)
 	registry_execute(find, 1, types, values, SPI_OK_SELECT);
 	if (SPI_processed > 0)
 	{
-		char	   *taken = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+		char *taken = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
 
 		if (strcmp(taken, schema) != 0 && program_is_alive(taken))
-			ereport(ERROR,
-					(errcode(ERRCODE_DUPLICATE_OBJECT),
-					 errmsg("program \"%s\" already exists", name),
-					 errdetail("It lives in schema \"%s\".", taken),
-					 errhint("Choose another name, or drop it first: SELECT customer_tier.drop_program(%s).",
-							 quote_literal_cstr(name))));
+			ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
+							errmsg("program \"%s\" already exists", name),
+							errdetail("It lives in schema \"%s\".", taken),
+							errhint("Choose another name, or drop it first: SELECT "
+									"customer_tier.drop_program(%s).",
+									quote_literal_cstr(name))));
 	}
 	registry_execute(clear, 2, types, values, SPI_OK_DELETE);
 	registry_execute(enter, 4, types, values, SPI_OK_INSERT);
@@ -151,13 +151,13 @@ Datum
 unregister_program(PG_FUNCTION_ARGS)
 {
 	static const char find[] =
-	"SELECT schema FROM customer_tier.program WHERE name OPERATOR(pg_catalog.=) $1";
+		"SELECT schema FROM customer_tier.program WHERE name OPERATOR(pg_catalog.=) $1";
 	static const char strike[] =
-	"DELETE FROM customer_tier.program WHERE name OPERATOR(pg_catalog.=) $1";
+		"DELETE FROM customer_tier.program WHERE name OPERATOR(pg_catalog.=) $1";
 
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1];
-	bool		found;
+	Oid types[1] = {TEXTOID};
+	Datum values[1];
+	bool found;
 
 	values[0] = PG_GETARG_DATUM(0);
 
@@ -166,8 +166,8 @@ unregister_program(PG_FUNCTION_ARGS)
 	found = SPI_processed > 0;
 	if (found)
 	{
-		char	   *schema = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-		Oid			nsp = get_namespace_oid(schema, true);
+		char *schema = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		Oid nsp = get_namespace_oid(schema, true);
 
 		if (OidIsValid(nsp))
 			check_owns_schema(nsp, schema);
