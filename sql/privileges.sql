@@ -118,7 +118,6 @@ RESET ROLE;
 CREATE SCHEMA traps;
 CREATE FUNCTION traps.trap(int, int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;
 CREATE OPERATOR traps.= (LEFTARG = int, RIGHTARG = int, FUNCTION = traps.trap);
-CREATE FUNCTION traps.coalesce_trap(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;
 CREATE FUNCTION traps.format(text, text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;
 CREATE FUNCTION traps.now() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;
 SET search_path = traps, pg_catalog, public;
