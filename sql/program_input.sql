@@ -80,6 +80,8 @@ INSERT INTO customer_tier.segment_map (map, priority, segment, label, label_zh, 
 INSERT INTO customer_tier.tier_preset VALUES ('holes', 1, 'base', 'Base', '基', NULL), ('holes', 3, 'top', 'Top', '顶', 90),
     ('falling', 1, 'base', 'Base', '基', NULL), ('falling', 2, 'mid', 'Mid', '中', 90), ('falling', 3, 'top', 'Top', '顶', 80);
 SELECT * FROM try($$ 'p', 'orders', 'customer_id', 'ordered_at', 'amount', segment_map => 'gaps' $$);
+INSERT INTO customer_tier.segment_map (map, priority, segment, label, label_zh, scores, r_from, r_to) VALUES ('gaps', 3, 'mid', 'Mid', '中', 4, 2, 2);
+SELECT * FROM try($$ 'p', 'orders', 'customer_id', 'ordered_at', 'amount', segment_map => 'gaps' $$);
 SELECT * FROM try($$ 'p', 'orders', 'customer_id', 'ordered_at', 'amount', preset => 'holes' $$);
 SELECT * FROM try($$ 'p', 'orders', 'customer_id', 'ordered_at', 'amount', preset => 'falling' $$);
 ROLLBACK;

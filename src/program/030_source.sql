@@ -212,14 +212,22 @@ BEGIN
         RETURN QUERY SELECT '22023', format('segment map "%s" does not exist (option "segment_map")', coalesce(s.segment_map, 'NULL')),
             (SELECT format('The maps are %s; SELECT DISTINCT map FROM customer_tier.segment_map lists them.', string_agg(DISTINCT m.map, ', ')) FROM customer_tier.segment_map m);
     ELSE
-        -- Overlaps are settled by priority; gaps and contradictions are not.
+        -- Overlaps are settled by priority; contradictions and gaps are not.
         RETURN QUERY SELECT '22023',
-                format('segment map "%s" cannot be used: %s%s (option "segment_map")', s.segment_map, min(c.problem),
-                       coalesce(' ' || array_to_string((array_agg(c.cell))[1:3], ', ') || CASE WHEN count(*) > 3 THEN ' ...' ELSE '' END, '')),
+                format('segment map "%s" contradicts itself: its rows differ in scores or relative (option "segment_map")', s.segment_map),
                 format('SELECT * FROM customer_tier.segment_map_check(%L) shows what is wrong with it.', s.segment_map)
-            FROM customer_tier.segment_map_check(s.segment_map) c
-           WHERE c.problem IN ('uncovered', 'mixed scores', 'mixed relative')
-           HAVING count(*) > 0;
+            FROM customer_tier.segment_map m
+           WHERE m.map = s.segment_map
+           HAVING count(DISTINCT (m.scores, m.relative)) > 1;
+        IF NOT FOUND THEN
+            RETURN QUERY SELECT '22023',
+                    format('segment map "%s" has no segment for %s of its cells, such as %s (option "segment_map")',
+                           s.segment_map, count(*), min(concat_ws('-', c.r, c.f, c.m) COLLATE "C")),
+                    format('SELECT * FROM customer_tier.segment_map_check(%L) shows what is wrong with it.', s.segment_map)
+                FROM customer_tier.segment_cells(s.segment_map) c
+               WHERE c.segment IS NULL
+               HAVING count(*) > 0;
+        END IF;
     END IF;
 
     IF s.monetary IS NULL OR s.monetary NOT IN ('revenue', 'average_order') THEN
