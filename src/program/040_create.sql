@@ -5,7 +5,7 @@
 -- the extension is dropped.
 
 CREATE FUNCTION customer_tier.create_tables(schema name, key_type text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format(
 $ddl$
@@ -214,7 +214,7 @@ CREATE FUNCTION customer_tier.create_program(
     max_bad_share numeric DEFAULT 0.01,
     preset text DEFAULT 'standard'
 ) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     s customer_tier.program_settings;
@@ -331,7 +331,7 @@ COMMENT ON FUNCTION customer_tier.create_program(text, regclass, name, name, nam
     'make a program: ratings of the customers of an order table, in a schema of its own; returns its name. Then CALL customer_tier.refresh(name)';
 
 CREATE FUNCTION customer_tier.add_segments(schema name) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format(
 $query$
@@ -350,7 +350,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.add_segments(name) IS 'internal: copy the labels of the segments of the program''s map that it does not have yet';
 
 CREATE FUNCTION customer_tier.drop_program(name text) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
 DECLARE
     its_schema name;
 BEGIN
@@ -381,7 +381,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.drop_program(text) IS 'drop a program with its schema and everything in it, ratings too; the order table stays as it is';
 
 CREATE FUNCTION customer_tier.adopt_program(schema name) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s customer_tier.program_settings;
     missing text;

@@ -10,7 +10,7 @@
 -- edited between two refreshes changes nothing until a refresh compiles again.
 
 CREATE FUNCTION customer_tier.put_function(schema name, name name, arguments text, result text, attributes text, body text, explanation text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- The same body again would only churn the catalogs.
     IF EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -25,7 +25,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.put_function(name, name, text, text, text, text, text) IS 'internal: create or replace a function of a program, unless it is the same already';
 
 CREATE FUNCTION customer_tier.compile_program(schema name) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
     history regclass := format('%I.history', schema)::regclass;
@@ -296,7 +296,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.rate_query(name, customer_tier.program_settings) IS 'internal: body of <schema>.rate';
 
 CREATE FUNCTION customer_tier.create_views(schema name) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format(
 $ddl$

@@ -8,7 +8,7 @@ COMMENT ON PROCEDURE customer_tier.refresh(text, date) IS
     'read the orders and publish the ratings as of a day, by default yesterday in the program''s time zone; readers see the old ratings or the new. In autocommit it keeps a record of each attempt in <schema>.run; inside a transaction it is part of that';
 
 CREATE FUNCTION customer_tier.refresh_start(schema name, as_of date) RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
     run_id bigint;
@@ -33,7 +33,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.refresh_start(name, date) IS 'internal: write the record of a run''s start, as of yesterday when no day is given; returns its number';
 
 CREATE FUNCTION customer_tier.refresh_fail(schema name, run_id bigint, error_code text, error text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format('UPDATE %I.run SET status = ''failed'', finished_at = clock_timestamp(), error_code = $2, error = $3
                      WHERE run.run_id = $1', schema)
@@ -43,7 +43,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.refresh_fail(name, bigint, text, text) IS 'internal: record that a run failed';
 
 CREATE FUNCTION customer_tier.refresh_lock(schema name, run_id bigint) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- One refresh at a time; nobody who reads or writes rows waits for it.
     EXECUTE format('LOCK TABLE %I.history IN SHARE UPDATE EXCLUSIVE MODE', schema);
@@ -58,7 +58,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.refresh_lock(name, bigint) IS 'internal: wait until no other refresh of the program is under way';
 
 CREATE FUNCTION customer_tier.refresh_check(schema name, run_id bigint) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     code text;
     problem text;
@@ -81,7 +81,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.refresh_check(name, bigint) IS 'internal: stop when something is wrong with the program, and compile it if its settings changed';
 
 CREATE FUNCTION customer_tier.merge_history(schema name, OUT rows_read bigint, OUT rows_bad bigint, OUT changed bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     equality text := customer_tier.key_equality(
         (SELECT c.base_type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c));
@@ -123,7 +123,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.merge_history(name) IS 'internal: bring the histories in line with the source';
 
 CREATE FUNCTION customer_tier.analyze_if_changed(relation regclass, changed bigint) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- The rule of autovacuum, which cannot see what is not committed yet.
     IF changed > 50 + 0.1 * (SELECT greatest(c.reltuples, 0) FROM pg_class c WHERE c.oid = relation) THEN
@@ -134,7 +134,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.analyze_if_changed(regclass, bigint) IS 'internal: fresh statistics after many changes, for the phases that follow';
 
 CREATE FUNCTION customer_tier.refresh_history(schema name, run_id bigint) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
     m record;
@@ -161,7 +161,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.refresh_history(name, bigint) IS 'internal: read the source into the histories, and stop when too many of its rows are bad';
 
 CREATE FUNCTION customer_tier.refresh_measure(schema name, run_id bigint) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     this_run record;
 BEGIN
@@ -184,7 +184,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.refresh_measure(name, bigint) IS 'internal: measure the cut points and scales of a run, and keep them with it';
 
 CREATE FUNCTION customer_tier.refresh_publish(schema name, run_id bigint) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     equality text := customer_tier.key_equality(
         (SELECT c.base_type FROM customer_tier.relation_column(format('%I.rating', schema)::regclass, 'customer_id') c));
