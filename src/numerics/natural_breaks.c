@@ -218,16 +218,34 @@ class_cost_roughly(const Breaks *breaks, size_t first, size_t end)
 	return square - sum * sum / (breaks->weight[end] - breaks->weight[first]);
 }
 
-/* Find the best end of the class that begins at `first`, in from .. to. */
+/*
+ * Find the best end of the class that begins at `first`, in from .. to: the
+ * smallest of those that cost the least.  A first pass in doubles leaves few
+ * that are worth the exact comparison.
+ */
 static size_t
 choose_end(Breaks *breaks, size_t first, size_t from, size_t to)
 {
-	size_t		best = from;
-	Pair		best_cost = pair_add(class_cost(breaks, first, from),
-									 breaks->cost_before[from]);
-	double		worth_a_look = best_cost.hi + breaks->clear;
+	double		worth_a_look = INFINITY;
+	size_t		best = to;
+	Pair		best_cost = {INFINITY, 0};
 
-	for (size_t end = from + 1; end <= to; end++)
+	for (size_t end = from; end <= to; end++)
+	{
+		double		class = class_cost_roughly(breaks, first, end);
+		double		limit = class + breaks->cost_before[end].hi + breaks->clear;
+
+		/* a longer class costs no less: nothing better comes behind */
+		if (class > worth_a_look)
+		{
+			to = end - 1;
+			break;
+		}
+		if (limit < worth_a_look)
+			worth_a_look = limit;
+	}
+
+	for (size_t end = from; end <= to; end++)
 	{
 		Pair		cost;
 
@@ -236,11 +254,10 @@ choose_end(Breaks *breaks, size_t first, size_t from, size_t to)
 			continue;
 
 		cost = pair_add(class_cost(breaks, first, end), breaks->cost_before[end]);
-		if (pair_subtract(best_cost, cost).hi > breaks->tie)
+		if (isinf(best_cost.hi) || pair_subtract(best_cost, cost).hi > breaks->tie)
 		{
 			best = end;
 			best_cost = cost;
-			worth_a_look = best_cost.hi + breaks->clear;
 		}
 	}
 	breaks->cost[first] = best_cost;
