@@ -14,21 +14,21 @@ use Test::More;
 
 my $node = server_start('history_random');
 
-# random(i): uniform below 1, from the server's hash, so that it is the same in
+# uniform(i): below 1, from the server's hash, so that it is the same in
 # every version.  Each customer is of a kind, by the number: see the CASEs.
 $node->safe_psql(
 	'postgres', q{
-	CREATE FUNCTION random(i bigint, salt int) RETURNS float8 LANGUAGE sql IMMUTABLE AS
+	CREATE FUNCTION uniform(i bigint, salt int) RETURNS float8 LANGUAGE sql IMMUTABLE AS
 		'SELECT (hashint8extended(i, salt) & 4503599627370495) / 4503599627370496.0::float8';
 
 	CREATE TABLE draw AS
-	SELECT customer, n, random(customer * 1000000::bigint + n, 1) AS u1,
-		random(customer * 1000000::bigint + n, 2) AS u2, random(customer * 1000000::bigint + n, 3) AS u3,
-		random(customer * 1000000::bigint + n, 4) AS u4
+	SELECT customer, n, uniform(customer * 1000000::bigint + n, 1) AS u1,
+		uniform(customer * 1000000::bigint + n, 2) AS u2, uniform(customer * 1000000::bigint + n, 3) AS u3,
+		uniform(customer * 1000000::bigint + n, 4) AS u4
 	FROM generate_series(1, 3000) customer,
 		generate_series(1, CASE customer WHEN 10 THEN 100000 WHEN 11 THEN 10000 WHEN 12 THEN 10000
 			WHEN 13 THEN 1000 WHEN 14 THEN 1000 WHEN 15 THEN 33 WHEN 16 THEN 32 WHEN 17 THEN 31
-			ELSE 1 + floor(30 * random(customer, 0))::int END) n;
+			ELSE 1 + floor(30 * uniform(customer, 0))::int END) n;
 
 	CREATE TABLE source (customer int, day date, amount numeric);
 	INSERT INTO source
@@ -49,7 +49,7 @@ $node->safe_psql(
 			WHEN u3 < 0.2 THEN -round((50 * u2)::numeric, customer % 9)
 			WHEN u3 < 0.5 THEN floor(5 * u2)
 			ELSE round((1000 * u2 * u2)::numeric, customer % 9) END
-	FROM draw ORDER BY random(n * 3001::bigint + customer, 5);
+	FROM draw ORDER BY uniform(n * 3001::bigint + customer, 5);
 	-- these gave back all they bought, on the day or later
 	INSERT INTO source
 	SELECT customer, CASE WHEN customer % 2 = 0 THEN day ELSE day + 3 END, -amount
@@ -145,7 +145,7 @@ same_rows(
 $node->safe_psql(
 	'postgres', q{
 	CREATE TABLE moment AS
-	SELECT (random(i, 6) * 50)::int AS k, timestamptz '1800-01-01 UTC' + random(i, 7) * interval '500 years' AS at
+	SELECT (uniform(i, 6) * 50)::int AS k, timestamptz '1800-01-01 UTC' + uniform(i, 7) * interval '500 years' AS at
 	FROM generate_series(1, 20000) i
 	UNION ALL
 	SELECT 51, timestamptz '2010-12-01 UTC' + i * interval '30 minutes' - just_before * interval '1 microsecond'
