@@ -210,7 +210,7 @@ BEGIN
     ELSIF run.buyers IS NULL OR (run.buyers > 0 AND run.r_scale IS NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found',
             MESSAGE = format('run %s of %I has no scales any more', run_id, schema),
-            HINT = 'Scales are kept for the two newest published runs; without a run_id, rate() measures those of the day itself.';
+            HINT = 'Scales are kept for the current run and the one before; without a run_id, rate() measures those of the day itself.';
     END IF;
     -- Fetched out of line once here, and not once for every customer later:
     -- concatenation returns the value itself and no pointer to it.
@@ -331,14 +331,10 @@ SELECT rating.customer_id,
        rating.score_to_next_tier,
        rating.coverage
   FROM %1$I.rating
-  LEFT JOIN (SELECT run.as_of, run.scores
-               FROM %1$I.run
-              WHERE run.status = 'published'
-              ORDER BY run.run_id DESC
-              LIMIT 1) AS published ON true
+  LEFT JOIN %1$I.run AS published ON published.is_current
   LEFT JOIN %1$I.segment ON segment.code = rating.segment
   LEFT JOIN %1$I.tier ON tier.code = rating.tier;
-COMMENT ON VIEW %1$I.ratings IS 'the ratings of the newest published run, one row a customer';
+COMMENT ON VIEW %1$I.ratings IS 'the ratings of the run published last, one row a customer';
 $ddl$, schema);
     EXECUTE (SELECT string_agg(format('COMMENT ON COLUMN %I.ratings.%I IS %L;', schema, c.column_name, c.explanation), E'\n')
                FROM customer_tier.rating_columns() c);

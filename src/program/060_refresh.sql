@@ -245,24 +245,23 @@ $query$
 $query$, schema, equality) INTO changed USING as_of, run_id;
     PERFORM customer_tier.analyze_if_changed(format('%I.rating', schema)::regclass, changed);
 
-    EXECUTE format(
-$query$
-    UPDATE %1$I.run
-       SET status = 'published', finished_at = clock_timestamp(), changed = $2, error_code = NULL, error = NULL,
-           customers = rated.customers, prospects = rated.prospects
-      FROM (SELECT count(*) AS customers, count(*) FILTER (WHERE rating.tier_reason = 'prospect') AS prospects FROM %1$I.rating) AS rated
-     WHERE run.run_id = $1
-$query$, schema) USING run_id, changed;
-
-    -- Scales are the one large thing in a run: the two newest have theirs.
+    -- This run takes over.  Scales are the one large thing in a run: it keeps
+    -- its own, and the one that was current until now.
     EXECUTE format(
 $query$
     UPDATE %1$I.run
        SET r_scale = NULL, f_scale = NULL, m_scale = NULL
-     WHERE run.r_scale IS NOT NULL
-       AND run.run_id NOT IN (SELECT newest.run_id FROM %1$I.run AS newest
-                               WHERE newest.status = 'published' ORDER BY newest.run_id DESC LIMIT 2)
-$query$, schema);
+     WHERE run.r_scale IS NOT NULL AND NOT run.is_current AND run.run_id <> $1
+$query$, schema) USING run_id;
+    EXECUTE format('UPDATE %I.run SET is_current = false WHERE run.is_current', schema);
+    EXECUTE format(
+$query$
+    UPDATE %1$I.run
+       SET status = 'published', is_current = true, finished_at = clock_timestamp(), changed = $2, error_code = NULL, error = NULL,
+           customers = rated.customers, prospects = rated.prospects
+      FROM (SELECT count(*) AS customers, count(*) FILTER (WHERE rating.tier_reason = 'prospect') AS prospects FROM %1$I.rating) AS rated
+     WHERE run.run_id = $1
+$query$, schema) USING run_id, changed;
 END
 $$;
 COMMENT ON FUNCTION customer_tier.refresh_publish(name, bigint) IS 'internal: rate everyone and write what differs from what is published';
