@@ -89,6 +89,17 @@ same_as_oracle($node, $_)
   for ('4713-06-30 BC', '0001-03-01 BC', '2023-05-31', '2023-06-01', '2023-07-29', '5874897-12-31');
 is( $node->safe_psql(
 		'postgres', q{
+		SET search_path = public, customer_tier;
+		SELECT count(*) > 2000,
+			count(*) FILTER (WHERE orders(h, 'infinity') <> orders(h) OR revenue(h, 'infinity') <> revenue(h)
+				OR through(h, 'infinity') <> h OR within(h, '-infinity', 'infinity') <> h),
+			count(*) FILTER (WHERE orders(h, '-infinity') <> 0 OR revenue(h, '-infinity') <> 0
+				OR last_day(h, '-infinity') IS NOT NULL OR through(h, '-infinity') <> '{}')
+		FROM history WHERE h IS NOT NULL}),
+	't|0|0',
+	'as of infinity is everything, as of -infinity nothing');
+is( $node->safe_psql(
+		'postgres', q{
 		SELECT count(*) > 20, count(h) FROM history WHERE customer NOT IN (SELECT customer FROM oracle_rows)}),
 	't|0',
 	'a group without a usable row has no history');

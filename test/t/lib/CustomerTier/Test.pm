@@ -179,20 +179,23 @@ sub same_as_oracle
 		"features as of $as_of");
 
 	# Floating sums depend on their order, so btyd is compared to 1e-9.
-	is( $node->safe_psql(
-			'postgres', "
-			SELECT count(*) FILTER (WHERE o.frequency IS DISTINCT FROM b.frequency
-					OR abs(o.recency - b.recency) > 1e-9 OR abs(o.age - b.age) > 1e-9
-					OR abs(o.monetary - b.monetary) > 1e-9 * greatest(1, abs(o.monetary))
-					OR abs(o.litt - b.litt) > 1e-9 * greatest(1, abs(o.litt))
-					OR num_nulls(b.recency, b.age, b.monetary, b.litt) NOT IN (0, 4)),
-				count(*) FILTER (WHERE h IS NOT NULL) = count(*)
-			FROM (
-				SELECT h, customer, b.* FROM history, customer_tier.btyd(h, $day) b
-				WHERE h IS NOT NULL) b
-			FULL JOIN oracle_btyd($day, 7) o USING (customer)"),
-		'0|t',
-		"btyd as of $as_of");
+	foreach my $unit (1, 7, 30.4375)
+	{
+		is( $node->safe_psql(
+				'postgres', "
+				SELECT count(*) FILTER (WHERE o.frequency IS DISTINCT FROM b.frequency
+						OR abs(o.recency - b.recency) > 1e-9 OR abs(o.age - b.age) > 1e-9
+						OR abs(o.monetary - b.monetary) > 1e-9 * greatest(1, abs(o.monetary))
+						OR abs(o.litt - b.litt) > 1e-9 * greatest(1, abs(o.litt))
+						OR num_nulls(b.recency, b.age, b.monetary, b.litt) NOT IN (0, 4)),
+					count(*) FILTER (WHERE h IS NOT NULL) = count(*)
+				FROM (
+					SELECT h, customer, b.* FROM history, customer_tier.btyd(h, $day, $unit) b
+					WHERE h IS NOT NULL) b
+				FULL JOIN oracle_btyd($day, $unit) o USING (customer)"),
+			'0|t',
+			"btyd as of $as_of in units of $unit days");
+	}
 	return;
 }
 
