@@ -89,6 +89,3 @@ INSERT INTO bench.cases (topic, side, variant, settings, query, shape) VALUES
 INSERT INTO bench.ratio VALUES
 	('score', 1, 'quantile_cuts and score', 'score', 'NTILE(5)', CASE :'size' WHEN 'large' THEN 0.25 END),
 	('score', 2, 'percentile_disc and width_bucket', 'score', 'NTILE(5)', NULL);
-
--- Ten seconds a query: what is far behind on the small table is left out here.
-DELETE FROM bench.cases WHERE :'size' = 'large' AND variant LIKE 'two steps%';
