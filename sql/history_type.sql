@@ -34,7 +34,8 @@ SELECT '{"2024-01-05":1}'::purchase_history;
 SELECT '{"2024-01-05":[1]}'::purchase_history;
 SELECT '{"2024-01-05":[-1,2]}'::purchase_history;
 SELECT '{"2024-01-05":[1.5,2]}'::purchase_history;
-SELECT '{"2024-01-05":[1000000000000000000,2]}'::purchase_history;
+SELECT '{"2024-01-05":[9223372036854775808,2]}'::purchase_history;
+SELECT '{"2024-01-05":[9223372036854775807,2]}'::purchase_history;	-- the most; a sum may come to it
 SELECT '{"2024-01-05":[1,NaN]}'::purchase_history;
 SELECT '{"2024-01-05":[1,1e5]}'::purchase_history;
 SELECT '{"2024-01-05":[1,.5]}'::purchase_history;

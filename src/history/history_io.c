@@ -89,7 +89,7 @@ text_read_char(TextReader *reader, char expected, const char *problem)
 	return true;
 }
 
-/* Read between min and max digits. */
+/* Read between min and max digits, of a number that fits 64 bits. */
 static bool
 text_read_digits(TextReader *reader, int min, int max, int64 *value)
 {
@@ -97,7 +97,12 @@ text_read_digits(TextReader *reader, int min, int max, int64 *value)
 
 	*value = 0;
 	while (*reader->next >= '0' && *reader->next <= '9' && reader->next - start < max)
-		*value = *value * 10 + (*reader->next++ - '0');
+	{
+		if (__builtin_mul_overflow(*value, 10, value) ||
+			__builtin_add_overflow(*value, *reader->next - '0', value))
+			return false;
+		reader->next++;
+	}
 	return reader->next - start >= min;
 }
 
@@ -171,8 +176,8 @@ text_read_entry(TextReader *reader, DayEntry *entry)
 		!text_read_char(reader, ':', "A colon must follow the day.") ||
 		!text_read_char(reader, '[', problem))
 		return false;
-	if (!text_read_digits(reader, 1, 18, &entry->orders))
-		return text_fail(reader, "The number of orders is a whole number of at most 18 digits.");
+	if (!text_read_digits(reader, 1, 19, &entry->orders))
+		return text_fail(reader, "The number of orders is a whole number up to 9223372036854775807.");
 	if (!text_read_char(reader, ',', problem) || !text_read_amount(reader, &amount))
 		return false;
 	text_skip_space(reader);
