@@ -167,6 +167,17 @@ RESET client_min_messages;
 SELECT customer_tier.drop_program('today');
 SELECT customer_tier.drop_program('today');
 SELECT count(*) FROM customer_tier.program;
+-- A schema that is renamed is adopted under its new name.
+SELECT customer_tier.create_program('moves', 'orders', 'customer_id', 'ordered_at', 'amount', time_zone => 'UTC');
+CALL customer_tier.refresh('moves', '2024-06-30');
+ALTER SCHEMA moves RENAME TO moved;
+CALL customer_tier.refresh('moves', '2024-06-30');
+SELECT customer_tier.adopt_program('moved');
+CALL customer_tier.refresh('moves', '2024-06-30');
+SELECT name, schema FROM customer_tier.program;
+SELECT run_id, changed FROM moved.run ORDER BY run_id;
+SELECT count(*) FROM moved.rate('2024-06-30') r JOIN moved.ratings USING (customer_id, score, tier);
+SELECT customer_tier.drop_program('moves');
 DROP PROCEDURE nightly;
 DROP FUNCTION refresh_and_fail;
 DROP TABLE orders;

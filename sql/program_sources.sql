@@ -52,19 +52,25 @@ DROP SCHEMA "My Shop" CASCADE;
 
 -- Keys.
 CREATE DOMAIN customer_code AS text CHECK (VALUE <> '');
-CREATE TABLE keys (i2 smallint, i8 bigint, u uuid, t text, v varchar(10), c citext, d customer_code, n numeric, tc text COLLATE "C", ts timestamptz, at timestamp, amount int, line serial);
+CREATE TABLE keys (i2 smallint, i8 bigint, u uuid, t text, v varchar(10), c citext, d customer_code, n numeric, b char(4), tc text COLLATE "C", ts timestamptz, at timestamp, amount int, line serial);
 INSERT INTO keys
 SELECT k, k, ('00000000-0000-0000-0000-00000000000' || k)::uuid, 'c' || k, 'c' || k,
        CASE WHEN amount > 10 THEN 'C' ELSE 'c' END || k, 'c' || k,
-       CASE WHEN amount > 10 THEN k ELSE k + 0.00 END, 'c' || k, timestamptz '2024-01-01 00:00+00' + k * interval '1 day', at, amount FROM plain;
-SELECT customer_tier.create_program('key_' || key, 'keys', key, 'at', 'amount') FROM unnest('{i2,i8,u,t,v,c,d,n,tc,ts}'::name[]) key;
+       CASE WHEN amount > 10 THEN k ELSE k + 0.00 END, 'c' || k, 'c' || k, timestamptz '2024-01-01 00:00+00' + k * interval '1 day', at, amount FROM plain;
+SELECT customer_tier.create_program('key_' || key, 'keys', key, 'at', 'amount') FROM unnest('{i2,i8,u,t,v,c,d,n,b,tc,ts}'::name[]) key;
 SET TimeZone = 'UTC';
 SET DateStyle = 'ISO';
+CREATE TEMP TABLE written AS SELECT oid, xmin AS writer FROM pg_proc WHERE pronamespace::regnamespace::text LIKE 'key\_%';
+SELECT count(*) FROM written;
 DO $$ DECLARE p text; BEGIN
     FOR p IN SELECT name FROM customer_tier.program WHERE name LIKE 'key\_%' ORDER BY 1 LOOP
         CALL customer_tier.refresh(p, '2024-02-01');
         CALL customer_tier.refresh(p, '2024-02-01');
     END LOOP;
+    -- Functions that are what they should be are left alone.
+    IF EXISTS (SELECT FROM pg_proc JOIN written USING (oid) WHERE pg_proc.xmin <> written.writer) THEN
+        RAISE EXCEPTION 'compiled for nothing';
+    END IF;
 END $$;
 SELECT p.name, r.customer, r.orders, r.revenue FROM customer_tier.program p, rated(p.name) r WHERE p.name LIKE 'key\_%' ORDER BY 1, 2;
 SELECT c.relnamespace::regnamespace, format_type(a.atttypid, a.atttypmod), co.collname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid

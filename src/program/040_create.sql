@@ -7,6 +7,8 @@
 CREATE FUNCTION customer_tier.create_tables(schema name, key_type text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- A refresh updates most rows of rating, and no indexed column: half a page
+    -- free lets every row find room on its page again and again.
     EXECUTE format(
 $ddl$
 CREATE TABLE %1$I.settings (
@@ -155,7 +157,7 @@ CREATE TABLE %1$I.rating (
     tier_reason text NOT NULL,
     score_to_next_tier numeric(7,4),
     coverage numeric(5,4) NOT NULL
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 50);
 COMMENT ON TABLE %1$I.rating IS 'what is stored of the ratings; read the view ratings, which adds the day and the labels';
 $ddl$, schema, key_type);
 

@@ -30,9 +30,11 @@ DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
     history regclass := format('%I.history', schema)::regclass;
     key_column record;
+    key_type text;
     equality text;
 BEGIN
     SELECT * INTO key_column FROM customer_tier.relation_column(history, 'customer_id');
+    key_type := key_column.type;    -- functions know no length
     equality := customer_tier.key_equality(key_column.base_type);
 
     -- DROP EXTENSION ... CASCADE takes this column; the next refresh fills it.
@@ -45,16 +47,16 @@ BEGIN
     -- Without its source a program can still rate what it has.
     IF NOT EXISTS (SELECT FROM customer_tier.settings_problems(s)) THEN
         PERFORM customer_tier.put_function(schema, 'source_history', '',
-            format('TABLE(customer_id %s, history customer_tier.purchase_history, rows bigint, bad bigint)', key_column.declared),
+            format('TABLE(customer_id %s, history customer_tier.purchase_history, rows bigint, bad bigint)', key_type),
             'LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1',
             customer_tier.source_query(s),
             'the source as it is now: purchase history, rows and bad rows of every customer; rows without a customer stand under NULL. Volatile, so that it is planned on its own and can run in parallel inside a refresh');
     END IF;
 
     PERFORM customer_tier.put_function(schema, 'features', 'as_of date',
-        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision)', key_column.declared),
+        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision)', key_type),
         'LANGUAGE sql STABLE PARALLEL SAFE',
-        customer_tier.features_query(schema, s, key_column.declared, equality, key_column.collate_clause),
+        customer_tier.features_query(schema, s, key_type, equality, key_column.collate_clause),
         'what is known of every customer as of a day: everything up to and including as_of; frequency and monetary are what F and M score');
 
     PERFORM customer_tier.put_function(schema, 'measure', 'as_of date',
@@ -64,7 +66,7 @@ BEGIN
         'cut points and scales of the buyers as of a day');
 
     PERFORM customer_tier.put_function(schema, 'rate', 'as_of date, run_id bigint DEFAULT NULL::bigint',
-        format('TABLE(customer_id %s, %s)', key_column.declared,
+        format('TABLE(customer_id %s, %s)', key_type,
                'first_day date, last_day date, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, r_score integer, f_score integer, m_score integer, segment text, score numeric, tier text, tier_rank integer, tier_reason text, score_to_next_tier numeric, coverage numeric'),
         'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
         customer_tier.rate_query(schema, s),
