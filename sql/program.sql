@@ -49,10 +49,14 @@ SELECT customer_id, tier, tier_since, previous_tier, score FROM retail.ratings W
 CALL customer_tier.refresh('retail', '2024-08-01');
 SELECT customer_id, tier, tier_since, previous_tier FROM retail.ratings WHERE previous_tier IS NOT NULL OR tier_since > as_of ORDER BY 1;
 
+CALL customer_tier.refresh('retail', '2024-07-15');
+SELECT count(*) FILTER (WHERE tier_since > as_of) AS in_the_future, count(*) FILTER (WHERE tier_since = as_of) AS since_today FROM retail.ratings;
+CALL customer_tier.refresh('retail', '2024-08-01');
+
 -- rate() on the scale of a run is what that run published, and \sf shows it.
-(SELECT customer_id, score, tier FROM retail.rate('2024-08-01', 4) EXCEPT ALL SELECT customer_id, score, tier FROM retail.ratings)
+(SELECT customer_id, score, tier FROM retail.rate('2024-08-01', 6) EXCEPT ALL SELECT customer_id, score, tier FROM retail.ratings)
 UNION ALL
-(SELECT customer_id, score, tier FROM retail.ratings EXCEPT ALL SELECT customer_id, score, tier FROM retail.rate('2024-08-01', 4));
+(SELECT customer_id, score, tier FROM retail.ratings EXCEPT ALL SELECT customer_id, score, tier FROM retail.rate('2024-08-01', 6));
 SELECT count(*), count(score) FROM retail.rate('2024-01-31');
 SELECT count(*) FROM retail.rate('2023-12-31');
 \sf retail.features
@@ -68,7 +72,7 @@ UPDATE retail.settings SET weights = '{1,0,0}', segment_map = 'cn8';
 UPDATE retail.segment SET label = 'Heroes' WHERE code = 'champions';
 SELECT tier, tier_label, count(*) FROM retail.ratings GROUP BY 1, 2 ORDER BY 1;
 SELECT count(*) FILTER (WHERE segment_label = 'Heroes') AS heroes FROM retail.ratings;
-SELECT count(*) AS differs FROM retail.rate('2024-08-01', 4) f JOIN retail.rating r USING (customer_id) WHERE f.tier <> r.tier OR f.score <> r.score;
+SELECT count(*) AS differs FROM retail.rate('2024-08-01', 6) f JOIN retail.rating r USING (customer_id) WHERE f.tier <> r.tier OR f.score <> r.score;
 CALL customer_tier.refresh('retail', '2024-08-01');
 SELECT tier, tier_label, count(*) FROM retail.ratings GROUP BY 1, 2 ORDER BY 1;
 SELECT segment, segment_label, segment_label_zh, count(*) FROM retail.ratings GROUP BY 1, 2, 3 ORDER BY 1;
