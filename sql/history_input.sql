@@ -93,6 +93,9 @@ SELECT purchases(timestamp 'infinity', 1);
 SELECT purchases(timestamptz '-infinity', 1, 'UTC');
 SELECT purchases('infinity', 1.5);
 SELECT purchases('5.1.2024', 1.5);
+SELECT purchases('now', 1);
+SELECT purchases('01/02/2024', 1);
+SELECT purchases('2024-01-05 23:30-08', 1::smallint);
 SELECT purchases('2024-01-05 10:00', 1.5);
 SELECT purchases('2024-02-30'::text, 1);
 SELECT purchases('2023-02-29'::text, 1);
@@ -117,6 +120,7 @@ SELECT (c).* FROM (
   FROM (VALUES (timestamptz '2024-01-01 20:00+00', 1.5::float8), ('infinity', 1), (NULL, 1), ('2024-01-02', 'Infinity')) t (d, a)) s;
 SELECT (c).* FROM (SELECT purchases_checked(NULL::timestamp, NULL::bigint) AS c) s;
 SELECT (c).* FROM (SELECT purchases_checked(NULL::timestamp, NULL::bigint) AS c WHERE false) s;
+SELECT purchases_checked('2024-01-01', 1), purchases_checked('yesterday', 1), purchases_checked('2024-01-01', 1.5);
 SELECT purchases_checked(timestamptz '2024-01-05 10:00+00', 5, 'Mars/Olympus');
 
 -- as of a day, and parts

@@ -62,10 +62,11 @@ RETURNS TABLE (customer_id int, first_day date, last_day date, orders bigint, pu
     ), scored AS (
         SELECT b.*, 5 - (SELECT count(*) FROM unnest(c.r) x WHERE x < b.r)::int AS r_score,
                1 + (SELECT count(*) FROM unnest(c.f) x WHERE x < b.f)::int AS f_score,
-               1 + (SELECT count(*) FROM unnest(c.m) x WHERE x < b.m)::int AS m_score,
+               -- nothing in the window is the lowest score and the lowest share
+               CASE WHEN b.f > 0 THEN 1 + (SELECT count(*) FROM unnest(c.m) x WHERE x < b.m)::int ELSE 1 END AS m_score,
                (SELECT count(*) FROM buyer o WHERE o.r >= b.r) / (SELECT count(*) FROM buyer)::float8 AS pr,
-               (SELECT count(*) FROM buyer o WHERE o.f > 0 AND o.f < b.f) / (SELECT count(*) FROM buyer WHERE f > 0)::float8 AS pf,
-               (SELECT count(*) FROM buyer o WHERE o.f > 0 AND o.m < b.m) / (SELECT count(*) FROM buyer WHERE f > 0)::float8 AS pm
+               (SELECT count(*) FROM buyer o WHERE o.f > 0 AND o.f < b.f) / greatest((SELECT count(*) FROM buyer WHERE f > 0), 1)::float8 AS pf,
+               CASE WHEN b.f > 0 THEN (SELECT count(*) FROM buyer o WHERE o.f > 0 AND o.m < b.m) / (SELECT count(*) FROM buyer WHERE f > 0)::float8 ELSE 0 END AS pm
           FROM buyer b, cuts c
     ), final AS (
         SELECT *, round((100 * (weights[1] * pr + weights[2] * pf + weights[3] * pm) / (weights[1] + weights[2] + weights[3]))::numeric, 4) AS score FROM scored

@@ -8,7 +8,8 @@
 --     literals and NULL resolve to;
 --   * an amount is numeric or bigint, which stay exact, or double precision,
 --     taken as the decimal it is printed as.  integer and smallint are exact in
---     double precision; date has them too, so that literals resolve;
+--     double precision; date and text have them too, so that literals resolve
+--     to text, which no setting of the session reads in another way;
 --   * what PostgreSQL would cast through the session's TimeZone in silence is
 --     declared as well, and refused with a hint.
 
@@ -75,6 +76,14 @@ COMMENT ON FUNCTION customer_tier.history_accum(internal, text, bigint) IS 'tran
 CREATE FUNCTION customer_tier.history_accum(internal, text, double precision) RETURNS internal
 	AS 'MODULE_PATHNAME', 'history_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION customer_tier.history_accum(internal, text, double precision) IS 'transition function of purchases()';
+
+CREATE FUNCTION customer_tier.history_accum(internal, text, integer) RETURNS internal
+	AS 'MODULE_PATHNAME', 'history_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.history_accum(internal, text, integer) IS 'transition function of purchases()';
+
+CREATE FUNCTION customer_tier.history_accum(internal, text, smallint) RETURNS internal
+	AS 'MODULE_PATHNAME', 'history_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.history_accum(internal, text, smallint) IS 'transition function of purchases()';
 
 CREATE FUNCTION customer_tier.history_accum(internal, timestamp, numeric) RETURNS internal
 	AS 'MODULE_PATHNAME', 'history_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -178,6 +187,26 @@ CREATE AGGREGATE customer_tier.purchases(day text, amount double precision) (
 	DESERIALFUNC = customer_tier.history_deserialize
 );
 COMMENT ON AGGREGATE customer_tier.purchases(day text, amount double precision) IS
+	'history of the rows (one an order) by the day, written YYYY-MM-DD; an amount, in currency units, below 0 is a refund and no order; rows with NULL are skipped, NaN and infinities are errors';
+
+CREATE AGGREGATE customer_tier.purchases(day text, amount integer) (
+	SFUNC = customer_tier.history_accum, FINALFUNC = customer_tier.history_final,
+	STYPE = internal, SSPACE = 160, PARALLEL = SAFE,
+	COMBINEFUNC = customer_tier.history_combine,
+	SERIALFUNC = customer_tier.history_serialize,
+	DESERIALFUNC = customer_tier.history_deserialize
+);
+COMMENT ON AGGREGATE customer_tier.purchases(day text, amount integer) IS
+	'history of the rows (one an order) by the day, written YYYY-MM-DD; an amount, in currency units, below 0 is a refund and no order; rows with NULL are skipped, NaN and infinities are errors';
+
+CREATE AGGREGATE customer_tier.purchases(day text, amount smallint) (
+	SFUNC = customer_tier.history_accum, FINALFUNC = customer_tier.history_final,
+	STYPE = internal, SSPACE = 160, PARALLEL = SAFE,
+	COMBINEFUNC = customer_tier.history_combine,
+	SERIALFUNC = customer_tier.history_serialize,
+	DESERIALFUNC = customer_tier.history_deserialize
+);
+COMMENT ON AGGREGATE customer_tier.purchases(day text, amount smallint) IS
 	'history of the rows (one an order) by the day, written YYYY-MM-DD; an amount, in currency units, below 0 is a refund and no order; rows with NULL are skipped, NaN and infinities are errors';
 
 CREATE AGGREGATE customer_tier.purchases(at timestamp, amount numeric) (
@@ -354,6 +383,18 @@ CREATE FUNCTION customer_tier.history_accum_checked(internal, date, double preci
 	AS 'MODULE_PATHNAME', 'history_accum_checked' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION customer_tier.history_accum_checked(internal, date, double precision) IS 'transition function of purchases_checked()';
 
+CREATE FUNCTION customer_tier.history_accum_checked(internal, text, numeric) RETURNS internal
+	AS 'MODULE_PATHNAME', 'history_accum_checked' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.history_accum_checked(internal, text, numeric) IS 'transition function of purchases_checked()';
+
+CREATE FUNCTION customer_tier.history_accum_checked(internal, text, bigint) RETURNS internal
+	AS 'MODULE_PATHNAME', 'history_accum_checked' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.history_accum_checked(internal, text, bigint) IS 'transition function of purchases_checked()';
+
+CREATE FUNCTION customer_tier.history_accum_checked(internal, text, double precision) RETURNS internal
+	AS 'MODULE_PATHNAME', 'history_accum_checked' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.history_accum_checked(internal, text, double precision) IS 'transition function of purchases_checked()';
+
 CREATE FUNCTION customer_tier.history_accum_checked(internal, timestamp, numeric) RETURNS internal
 	AS 'MODULE_PATHNAME', 'history_accum_checked' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION customer_tier.history_accum_checked(internal, timestamp, numeric) IS 'transition function of purchases_checked()';
@@ -406,6 +447,36 @@ CREATE AGGREGATE customer_tier.purchases_checked(at date, amount double precisio
 	DESERIALFUNC = customer_tier.history_deserialize
 );
 COMMENT ON AGGREGATE customer_tier.purchases_checked(at date, amount double precision) IS
+	'as purchases(), with the number of rows seen and of bad rows left out: day or amount is NULL, NaN, infinite or out of range';
+
+CREATE AGGREGATE customer_tier.purchases_checked(day text, amount numeric) (
+	SFUNC = customer_tier.history_accum_checked, FINALFUNC = customer_tier.history_final_checked,
+	STYPE = internal, SSPACE = 160, PARALLEL = SAFE,
+	COMBINEFUNC = customer_tier.history_combine,
+	SERIALFUNC = customer_tier.history_serialize,
+	DESERIALFUNC = customer_tier.history_deserialize
+);
+COMMENT ON AGGREGATE customer_tier.purchases_checked(day text, amount numeric) IS
+	'as purchases(), with the number of rows seen and of bad rows left out: day or amount is NULL, NaN, infinite or out of range';
+
+CREATE AGGREGATE customer_tier.purchases_checked(day text, amount bigint) (
+	SFUNC = customer_tier.history_accum_checked, FINALFUNC = customer_tier.history_final_checked,
+	STYPE = internal, SSPACE = 160, PARALLEL = SAFE,
+	COMBINEFUNC = customer_tier.history_combine,
+	SERIALFUNC = customer_tier.history_serialize,
+	DESERIALFUNC = customer_tier.history_deserialize
+);
+COMMENT ON AGGREGATE customer_tier.purchases_checked(day text, amount bigint) IS
+	'as purchases(), with the number of rows seen and of bad rows left out: day or amount is NULL, NaN, infinite or out of range';
+
+CREATE AGGREGATE customer_tier.purchases_checked(day text, amount double precision) (
+	SFUNC = customer_tier.history_accum_checked, FINALFUNC = customer_tier.history_final_checked,
+	STYPE = internal, SSPACE = 160, PARALLEL = SAFE,
+	COMBINEFUNC = customer_tier.history_combine,
+	SERIALFUNC = customer_tier.history_serialize,
+	DESERIALFUNC = customer_tier.history_deserialize
+);
+COMMENT ON AGGREGATE customer_tier.purchases_checked(day text, amount double precision) IS
 	'as purchases(), with the number of rows seen and of bad rows left out: day or amount is NULL, NaN, infinite or out of range';
 
 CREATE AGGREGATE customer_tier.purchases_checked(at timestamp, amount numeric) (

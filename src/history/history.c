@@ -37,7 +37,7 @@ amount_overflow(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 			 errmsg("sum of a customer's amounts is out of range"),
-			 errdetail("Amounts are summed in 128 bits; on one day they come to " AMOUNT_MAX_TEXT " at most.")));
+			 errdetail("They may come to " AMOUNT_MAX_TEXT " at most.")));
 }
 
 /* Ensure that a sum of amounts does not wrap. */
@@ -47,6 +47,32 @@ amount_add(amount128 a, amount128 b)
 	__int128	sum;
 
 	if (__builtin_add_overflow((__int128) a, (__int128) b, &sum))
+		amount_overflow();
+	return sum;
+}
+
+/*
+ * Does the amount fit 128 bits at the largest scale, too?  Only such amounts
+ * are stored, so that whether a sum is out of range does not depend on the
+ * decimals of what else is in the history.
+ */
+static inline bool
+amount_fits(amount128 amount, int scale)
+{
+	return amount <= AMOUNT128_MAX / power_of_ten[HISTORY_MAX_SCALE - scale];
+}
+
+/*
+ * A sum over days in units of 10^-scale, out of range where it would be with
+ * all decimals, whatever the scale of this history is.
+ */
+amount128
+amount_sum(amount128 a, amount128 b, int scale)
+{
+	amount128	sum = amount_add(a, b);
+
+	if (unlikely((sum > PG_INT64_MAX || sum < -PG_INT64_MAX) &&
+				 !amount_fits(sum < 0 ? -sum : sum, scale)))
 		amount_overflow();
 	return sum;
 }
@@ -117,17 +143,6 @@ history_reader_next(HistoryReader *reader, DayEntry *entry)
 	if (reader->next == NULL || !next_day(reader, step, entry))
 		history_corrupted();
 	return true;
-}
-
-/*
- * Does the amount fit 128 bits at the largest scale, too?  Only such amounts
- * are stored, so that whether a sum is out of range does not depend on the
- * decimals of what else is in the history.
- */
-static inline bool
-amount_fits(amount128 amount, int scale)
-{
-	return amount <= AMOUNT128_MAX / power_of_ten[HISTORY_MAX_SCALE - scale];
 }
 
 /*

@@ -64,6 +64,7 @@ extern TupleDesc call_row_type(FunctionCallInfo fcinfo);
 
 extern int64 orders_add(int64 a, int64 b);
 extern amount128 amount_add(amount128 a, amount128 b);
+extern amount128 amount_sum(amount128 a, amount128 b, int scale);
 extern amount128 amount_rescale(amount128 amount, int from, int to);
 
 /* amount.c */
@@ -87,7 +88,7 @@ extern AmountStatus amount_from_text(const char *text, int length, Amount *resul
 extern Numeric amount_to_numeric(amount128 units, int scale);
 extern char *amount_to_text(amount128 units, int scale, char *end);
 
-/* The largest amount, of a row and of a day: 128 bits with 6 decimals. */
+/* The largest amount, of a row, a day and a history: 128 bits with 6 decimals. */
 #define AMOUNT_MAX_TEXT	"170141183460469231731687303715884.105727"
 
 #define AMOUNT_TEXT_MAX		48	/* sign, 39 digits, point, end */

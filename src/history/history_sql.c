@@ -56,9 +56,9 @@ sums_add(HistorySums *sums, const DayEntry *entry)
 		sums->purchase_days++;
 		sums->orders = orders_add(sums->orders, entry->orders);
 	}
-	sums->revenue = amount_add(sums->revenue, entry->gross - entry->refunded);
+	sums->revenue = amount_sum(sums->revenue, entry->gross - entry->refunded, sums->scale);
 	if (entry->refunded != 0)
-		sums->refunded = amount_add(sums->refunded, entry->refunded);
+		sums->refunded = amount_sum(sums->refunded, entry->refunded, sums->scale);
 }
 
 /* Sum the days from "from" through "to". */
@@ -324,7 +324,8 @@ history_btyd(PG_FUNCTION_ARGS)
 			first_day = entry.day;
 		else
 		{
-			repeat_amount = amount_add(repeat_amount, entry.gross - entry.refunded);
+			repeat_amount = amount_sum(repeat_amount, entry.gross - entry.refunded,
+									   reader.scale);
 			litt += log(((float8) entry.day - last_day) / unit);
 		}
 		last_day = entry.day;

@@ -22,29 +22,3 @@ COMMENT ON FUNCTION customer_tier.register_program(text, name, name, name) IS 'i
 CREATE FUNCTION customer_tier.unregister_program(name text) RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'unregister_program';
 COMMENT ON FUNCTION customer_tier.unregister_program(text) IS 'internal: strike a program from the registry; the caller must own its schema, unless that is gone';
-
-CREATE FUNCTION customer_tier.program_schema(program text) RETURNS name
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    found_schema name;
-BEGIN
-    IF program IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
-            MESSAGE = 'the name of the program must not be NULL',
-            HINT = 'SELECT * FROM customer_tier.program lists the programs of this database.';
-    END IF;
-    SELECT p.schema INTO found_schema FROM customer_tier.program p WHERE p.name = program;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = format('program "%s" does not exist', program),
-            HINT = 'SELECT * FROM customer_tier.program lists the programs of this database; customer_tier.create_program makes one.';
-    END IF;
-    IF to_regclass(format('%I.settings', found_schema)) IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_schema_name',
-            MESSAGE = format('the schema "%s" of program "%s" is gone', found_schema, program),
-            HINT = format('Strike the program from the list with SELECT customer_tier.drop_program(%L), or create it again.', program);
-    END IF;
-    RETURN found_schema;
-END
-$$;
-COMMENT ON FUNCTION customer_tier.program_schema(text) IS 'schema of a program; an error when there is no such program or its schema is gone';

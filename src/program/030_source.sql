@@ -58,7 +58,7 @@ RETURNS TABLE (attnum smallint, type regtype, base_type regtype, collation_oid o
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE domain (attnum, atttypid, attcollation, declared, collate_clause, type, typtype, typbasetype) AS (
         SELECT a.attnum, a.atttypid, a.attcollation,
-               format_type(a.atttypid, a.atttypmod),
+               format_type(a.atttypid, -1),
                CASE WHEN a.attcollation <> t.typcollation
                     THEN format(' COLLATE %I.%I', n.nspname, c.collname) ELSE '' END,
                t.oid, t.typtype, t.typbasetype
@@ -78,7 +78,7 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
       FROM domain
      WHERE typtype <> 'd'
 $$;
-COMMENT ON FUNCTION customer_tier.relation_column(regclass, name) IS 'internal: a column of a relation: its type, the base type below its domains, its collation, its type as it is declared, and the COLLATE that goes with it; no row when there is no such column';
+COMMENT ON FUNCTION customer_tier.relation_column(regclass, name) IS 'internal: a column of a relation: its type, the base type below its domains, its collation, its type by name (without a length, which may grow), and the COLLATE that goes with it; no row when there is no such column';
 
 CREATE FUNCTION customer_tier.relation_problems(option text, relation_schema name, relation_name name)
 RETURNS TABLE (code text, problem text, hint text)

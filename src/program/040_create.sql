@@ -354,10 +354,39 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.add_segments(name) IS 'internal: copy the labels of the segments of the program''s map that it does not have yet';
 
+CREATE FUNCTION customer_tier.outside_dependants(schema name) RETURNS text[]
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- What stands in the schema, and the row types of its relations.
+    WITH inside AS (
+        SELECT 'pg_class'::regclass AS classid, c.oid AS objid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = schema
+        UNION ALL
+        SELECT 'pg_type'::regclass, t.oid FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname = schema
+        UNION ALL
+        SELECT 'pg_proc'::regclass, p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = schema
+    ), dependant AS (
+        -- A view depends through its rule, a table through its constraint, trigger or default.
+        SELECT CASE WHEN coalesce(r.ev_class, nullif(k.conrelid, 0), t.tgrelid, a.adrelid) IS NULL THEN d.classid ELSE 'pg_class'::regclass END AS classid,
+               coalesce(r.ev_class, nullif(k.conrelid, 0), t.tgrelid, a.adrelid, d.objid) AS objid
+          FROM pg_depend d
+          JOIN inside i ON i.classid = d.refclassid AND i.objid = d.refobjid
+          LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+          LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
+          LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+          LEFT JOIN pg_attrdef a ON d.classid = 'pg_attrdef'::regclass AND a.oid = d.objid
+         WHERE d.deptype = 'n'
+    )
+    SELECT coalesce(array_agg(DISTINCT pg_describe_object(classid, objid, 0)), '{}')
+      FROM dependant, pg_identify_object(classid, objid, 0) AS object
+     WHERE (classid, objid) NOT IN (SELECT i.classid, i.objid FROM inside i)
+       AND object.schema IS DISTINCT FROM quote_ident(outside_dependants.schema)
+$$;
+COMMENT ON FUNCTION customer_tier.outside_dependants(name) IS 'internal: descriptions of what stands outside a schema and would be dropped with it';
+
 CREATE FUNCTION customer_tier.drop_program(name text) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
 DECLARE
     its_schema name;
+    outsiders text[];
 BEGIN
     IF drop_program.name IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
@@ -377,13 +406,20 @@ BEGIN
                 MESSAGE = format('must be owner of program "%s"', drop_program.name),
                 HINT = format('It belongs to the owner of schema "%s".', its_schema);
         END IF;
+        outsiders := customer_tier.outside_dependants(its_schema);
+        IF outsiders <> '{}' THEN
+            RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+                MESSAGE = format('cannot drop program "%s" because other objects depend on it', drop_program.name),
+                DETAIL = array_to_string(outsiders, E'\n'),
+                HINT = format('Drop them first; or drop them and the program with DROP SCHEMA %I CASCADE, and then call drop_program.', its_schema);
+        END IF;
         EXECUTE format('DROP SCHEMA %I CASCADE', its_schema);
     END IF;
     PERFORM customer_tier.unregister_program(drop_program.name);
     RETURN drop_program.name;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.drop_program(text) IS 'drop a program with its schema and everything in it, ratings too; the order table stays as it is';
+COMMENT ON FUNCTION customer_tier.drop_program(text) IS 'drop a program with its schema and everything in it, ratings too; the order table stays as it is. Refused while objects outside the schema depend on it';
 
 CREATE FUNCTION customer_tier.adopt_program(schema name) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

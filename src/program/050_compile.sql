@@ -25,7 +25,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.put_function(name, name, text, text, text, text, text) IS 'internal: create or replace a function of a program, unless it is the same already';
 
 CREATE FUNCTION customer_tier.compile_program(schema name) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
     history regclass := format('%I.history', schema)::regclass;
@@ -186,8 +186,8 @@ $query$,
         CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN format(
 $query$-- The means against which the map calls a score high.
            (SELECT ARRAY[avg(%1$s + 1 - customer_tier.score(buyer.recency, (SELECT cuts.r_cuts FROM cuts))),
-                         avg(customer_tier.score(buyer.frequency, (SELECT scale.f_cuts FROM scale))),
-                         avg(customer_tier.score(buyer.monetary, (SELECT scale.m_cuts FROM scale)))]::double precision[]
+                         avg(CASE WHEN buyer.frequency > 0 THEN customer_tier.score(buyer.frequency, (SELECT scale.f_cuts FROM scale)) ELSE 1 END),
+                         avg(CASE WHEN buyer.frequency > 0 THEN customer_tier.score(buyer.monetary, (SELECT scale.m_cuts FROM scale)) ELSE 1 END)]::double precision[]
               FROM buyer
             HAVING count(*) > 0)$query$, scores)
         ELSE 'CAST(NULL AS double precision[])' END);
@@ -256,17 +256,22 @@ $query$
                -- 1 .. %5$s, %5$s is best; few days since the last order are good.
                CASE WHEN features.orders > 0 THEN
                    %5$s + 1 - customer_tier.score(features.recency_days, (SELECT scale.r_cuts FROM scale)) END AS r_score,
-               CASE WHEN features.orders > 0 THEN
-                   customer_tier.score(features.frequency, (SELECT scale.f_cuts FROM scale)) END AS f_score,
-               CASE WHEN features.orders > 0 THEN
-                   customer_tier.score(features.monetary, (SELECT scale.m_cuts FROM scale)) END AS m_score,
+               -- Who ordered nothing in the window is below everybody who did.
+               CASE WHEN features.frequency > 0 THEN
+                   customer_tier.score(features.frequency, (SELECT scale.f_cuts FROM scale))
+                    WHEN features.orders > 0 THEN 1 END AS f_score,
+               CASE WHEN features.frequency > 0 THEN
+                   customer_tier.score(features.monetary, (SELECT scale.m_cuts FROM scale))
+                    WHEN features.orders > 0 THEN 1 END AS m_score,
                -- The share of buyers who bought as long ago or longer, the share
                -- who order less often, the share who are worth less.
                CASE WHEN features.orders > 0 THEN
                    round(CAST(100 * customer_tier.weighted_score(
                        ARRAY[1 - customer_tier.percentile(features.recency_days, (SELECT scale.r_scale FROM scale), 'low'),
-                             customer_tier.percentile(features.frequency, (SELECT scale.f_scale FROM scale), 'low'),
-                             customer_tier.percentile(features.monetary, (SELECT scale.m_scale FROM scale), 'low')],
+                             CASE WHEN features.frequency > 0 THEN
+                                 customer_tier.percentile(features.frequency, (SELECT scale.f_scale FROM scale), 'low') ELSE 0 END,
+                             CASE WHEN features.frequency > 0 THEN
+                                 customer_tier.percentile(features.monetary, (SELECT scale.m_scale FROM scale), 'low') ELSE 0 END],
                        CAST(%6$L AS double precision[])) AS numeric), 4) END AS score
           FROM %3$I.features(rate.as_of) AS features
         OFFSET 0

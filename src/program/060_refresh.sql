@@ -153,6 +153,11 @@ BEGIN
             DETAIL = 'Their customer, day or amount is NULL, NaN, infinite or out of range.',
             HINT = format('SELECT * FROM customer_tier.audit(%L) shows them; UPDATE %I.settings SET max_bad_share = ... allows more.', s.program, schema);
     END IF;
+    IF m.rows_read = 0 AND m.changed > 0 THEN
+        RAISE WARNING USING
+            MESSAGE = format('%I.%I has no rows: all ratings of program "%s" of customers with orders are removed', s.source_schema, s.source_name, s.program),
+            HINT = 'Was it being loaded? Refresh again when it is filled.';
+    END IF;
     EXECUTE format('UPDATE %I.run SET rows_read = $2, rows_bad = $3 WHERE run.run_id = $1', schema)
         USING run_id, m.rows_read, m.rows_bad;
     PERFORM customer_tier.analyze_if_changed(format('%I.history', schema)::regclass, m.changed);

@@ -73,14 +73,17 @@ BEGIN
     END IF;
 
     RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.tier_problems(schema) p;
+
+    RETURN QUERY
+        SELECT '22023', format('%I.settings says that the program is "%s", the registry that it is "%s"', program_problems.schema, s.program, r.name),
+               format('UPDATE %I.settings SET program = %L;', program_problems.schema, r.name)
+          FROM customer_tier.program r
+         WHERE r.schema = program_problems.schema AND r.name <> s.program;
 END
 $$;
 COMMENT ON FUNCTION customer_tier.program_problems(name) IS 'internal: everything that is wrong with a program; no row = nothing';
 
 CREATE FUNCTION customer_tier.check_program(program text) RETURNS TABLE (problem text, hint text)
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT p.problem, p.hint
-      FROM customer_tier.program_problems(customer_tier.program_schema(check_program.program)) p
-$$;
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'check_program';
 COMMENT ON FUNCTION customer_tier.check_program(text) IS
     'what is wrong with a program, and what to do about it; no row = nothing. A refresh asks first, and stops when there is a row';

@@ -89,11 +89,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 COMMENT ON FUNCTION customer_tier.examples(text, text) IS 'internal: one or two examples as an array';
 
-CREATE FUNCTION customer_tier.audit(program text)
+CREATE FUNCTION customer_tier.audit_report(schema name)
 RETURNS TABLE ("check" text, rows bigint, share numeric, examples text[], action text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
-    schema name := customer_tier.program_schema(program);
     s customer_tier.program_settings := customer_tier.program_settings(schema);
     equality text;
     wrong record;
@@ -218,5 +217,10 @@ $query$, s.customers_key,
     END IF;
 END
 $$;
+COMMENT ON FUNCTION customer_tier.audit_report(name) IS 'internal: what audit() returns, of the program in a schema';
+
+CREATE FUNCTION customer_tier.audit(program text)
+RETURNS TABLE ("check" text, rows bigint, share numeric, examples text[], action text)
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'audit';
 COMMENT ON FUNCTION customer_tier.audit(text) IS
     'what is in the order source of a program, how many rows of it and which, and what a refresh does with them: bad rows, refunds, zeros, future days, order ids, customers and their master, days since the newest order, and whether the table begins later than the business; never fails on dirty data';

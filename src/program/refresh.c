@@ -12,11 +12,9 @@
  * the error raised again.  Called inside a transaction block, a function or a
  * DO block, the refresh is part of that, and leaves nothing if it rolls back.
  *
- * Whose rights.  The phases run as the owner of the program's schema in a
- * security-restricted operation, as REFRESH MATERIALIZED VIEW runs a view:
- * whoever starts the refresh (a scheduler is often a superuser) must be able
- * to act as that owner, but lends no rights to the functions, views and
- * triggers the owner may have put in the way.
+ * Whose rights.  The phases run as the owner of the program's schema (see
+ * owner.c): whoever starts the refresh, and a scheduler is often a superuser,
+ * lends it no rights.
  *
  * Progress.  Each phase shows as the session's query in pg_stat_activity.
  */
@@ -24,23 +22,18 @@
 
 #include "compat.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "program/owner.h"
 #include "tcop/tcopprot.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
-#include "utils/syscache.h"
 
 #if PG_VERSION_NUM >= 140000
 #include "utils/backend_status.h"
@@ -54,6 +47,7 @@ typedef struct Refresh
 	const char *schema;
 	Oid owner; /* of the schema: whose rights we use */
 	int64 run_id;
+	const char *progress; /* the phase at hand */
 } Refresh;
 
 typedef struct Phase
@@ -78,69 +72,18 @@ static Datum
 execute_as_owner(Refresh *refresh, const char *sql, int nargs, Oid *types, Datum *values,
 				 const char *nulls)
 {
-	Oid save_userid;
-	int save_sec_context;
+	OwnerScope scope;
 	Datum result;
 	bool isnull;
 
-	GetUserIdAndSecContext(&save_userid, &save_sec_context);
-	SetUserIdAndSecContext(refresh->owner, save_sec_context |
-											   SECURITY_LOCAL_USERID_CHANGE |
-											   SECURITY_RESTRICTED_OPERATION);
+	owner_enter(&scope, refresh->owner);
 	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) !=
 			SPI_OK_SELECT ||
 		SPI_processed != 1)
 		elog(ERROR, "unexpected result of \"%s\"", sql);
 	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	SetUserIdAndSecContext(save_userid, save_sec_context);
+	owner_leave(&scope);
 	return isnull ? (Datum) 0 : result;
-}
-
-/* The program's schema and its owner; ensure the caller may act as the owner. */
-static void
-find_program(Refresh *refresh)
-{
-	Oid types[1] = {TEXTOID};
-	Datum values[1];
-	Oid nsp;
-	HeapTuple tup;
-
-	values[0] = CStringGetTextDatum(refresh->program);
-	if (SPI_execute_with_args("SELECT schema FROM customer_tier.program WHERE name "
-							  "OPERATOR(pg_catalog.=) $1",
-							  1, types, values, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read customer_tier.program");
-	if (SPI_processed == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("program \"%s\" does not exist", refresh->program),
-				 errhint("SELECT * FROM customer_tier.program lists the programs of this "
-						 "database; customer_tier.create_program makes one.")));
-	refresh->schema = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-
-	nsp = get_namespace_oid(refresh->schema, true);
-	if (!OidIsValid(nsp) || !OidIsValid(get_relname_relid("settings", nsp)))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_SCHEMA),
-						errmsg("the schema \"%s\" of program \"%s\" is gone",
-							   refresh->schema, refresh->program),
-						errhint("Strike the program from the list with SELECT "
-								"customer_tier.drop_program(%s), or create it again.",
-								quote_literal_cstr(refresh->program))));
-
-	tup = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(nsp));
-	if (!HeapTupleIsValid(tup))
-		elog(ERROR, "cache lookup failed for schema %u", nsp);
-	refresh->owner = ((Form_pg_namespace) GETSTRUCT(tup))->nspowner;
-	ReleaseSysCache(tup);
-
-	if (!has_privs_of_role(GetUserId(), refresh->owner))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("must be owner of program \"%s\" to refresh it", refresh->program),
-			 errhint("It belongs to role \"%s\", the owner of schema \"%s\"; a member of "
-					 "that role may refresh it.",
-					 GetUserNameFromId(refresh->owner, false), refresh->schema)));
 }
 
 /* Write the record of the start. */
@@ -174,6 +117,7 @@ run_phases(Refresh *refresh)
 	for (int i = 0; i < (int) lengthof(phases); i++)
 	{
 		CHECK_FOR_INTERRUPTS();
+		refresh->progress = phases[i].progress;
 		pgstat_report_activity(
 			STATE_RUNNING,
 			psprintf("customer_tier.refresh of %s, run " INT64_FORMAT ": %s (%d of %d)",
@@ -239,6 +183,8 @@ refresh_recorded(Refresh *refresh, bool has_as_of, DateADT as_of)
 		record_failure(refresh, error);
 		SPI_commit();
 		SPI_start_transaction();
+		/* The phases' own SQL says nothing to whoever called us. */
+		error->context = psprintf("%s, refresh of program \"%s\"", refresh->progress, refresh->program);
 		ReThrowError(error);
 	}
 }
@@ -265,7 +211,7 @@ refresh(PG_FUNCTION_ARGS)
 
 	/* In the context of SPI: it outlives the transactions of a procedure. */
 	job.program = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	find_program(&job);
+	job.owner = program_find(job.program, "refresh", &job.schema);
 
 	if (atomic)
 	{

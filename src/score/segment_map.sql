@@ -150,6 +150,7 @@ COMMENT ON FUNCTION customer_tier.segment_map_scores(text) IS
 CREATE FUNCTION customer_tier.segment_cells(map text, compare double precision[] DEFAULT NULL)
 RETURNS TABLE (r integer, f integer, m integer, segment text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 125
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     scores integer := customer_tier.segment_map_scores($1);
@@ -167,6 +168,7 @@ COMMENT ON FUNCTION customer_tier.segment_cells(text, double precision[]) IS
 CREATE FUNCTION customer_tier.segment_map_check(map text)
 RETURNS TABLE (problem text, cell text, segments text[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
