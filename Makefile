@@ -16,9 +16,9 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" customer_t
 # files in the order of their names.
 ROOMS = history score clv rating program
 ROOM_SQL = src/customer_tier.sql $(foreach room,$(ROOMS),$(sort $(wildcard src/$(room)/*.sql)))
-ROOM_C = $(sort $(wildcard src/*.c src/*/*.c))
+ROOM_C = $(sort $(wildcard src/*.c src/*/*.c src/*/*/*.c))
 OBJS = $(ROOM_C:.c=.o)
-ROOM_H = $(wildcard src/*.h src/*/*.h)
+ROOM_H = $(wildcard src/*.h src/*/*.h src/*/*/*.h)
 
 DATA = $(filter-out customer_tier--$(EXTVERSION).sql,$(wildcard customer_tier--*--*.sql))
 DATA_built = customer_tier--$(EXTVERSION).sql
@@ -46,13 +46,14 @@ $(OBJS): $(ROOM_H) customer_tier.control
 customer_tier--$(EXTVERSION).sql: $(ROOM_SQL) customer_tier.control Makefile
 	@for f in $(ROOM_SQL); do echo "-- $$f"; cat $$f; echo; done > $@
 
-# Plain C: numerics (and anything else without postgres.h) alone, sanitised.
+# Plain C (what knows nothing of postgres.h): numerics and the models, sanitised.
 UNIT = $(sort $(basename $(notdir $(wildcard test/unit/*.c))))
+UNIT_C = $(wildcard src/numerics/*.c src/clv/models/*.c)
 UNIT_CFLAGS = -std=gnu99 -g -O1 -Wall -Wextra -Werror -ffp-contract=off -fsanitize=address,undefined -fno-sanitize-recover=all
 .PHONY: unitcheck
 unitcheck:
 	@mkdir -p test/unit/build
 	@for t in $(UNIT); do \
-		$(CC) $(UNIT_CFLAGS) -Isrc -o test/unit/build/$$t test/unit/$$t.c $(wildcard src/numerics/*.c) -lm && \
+		$(CC) $(UNIT_CFLAGS) -Isrc -o test/unit/build/$$t test/unit/$$t.c $(UNIT_C) -lm && \
 		test/unit/build/$$t || exit 1; \
 	done
