@@ -12,6 +12,8 @@
 
 /* A new model is a line here and a line in models.h. */
 const ClvModel *const clv_models[] = {
+	&clv_bg_nbd,
+	&clv_mbg_nbd,
 	NULL,
 };
 
@@ -128,7 +130,7 @@ clv_check_renewal(const ClvRow *row)
 ClvStatus
 clv_check_horizon(const ClvModel *model, double horizon)
 {
-	if (!(horizon >= 0))
+	if (!(horizon >= 0 && (horizon <= CLV_PARAM_MAX || isinf(horizon))))
 		return CLV_HORIZON_NOT_TIME;
 	if (model->discrete && horizon != floor(horizon))
 		return CLV_HORIZON_NOT_WHOLE;

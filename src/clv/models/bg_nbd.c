@@ -1,0 +1,192 @@
+/*
+ * bg_nbd.c
+ *	  The BG/NBD model: P. S. Fader, B. G. S. Hardie, K. L. Lee, "Counting Your
+ *	  Customers the Easy Way: An Alternative to the Pareto/NBD Model", Marketing
+ *	  Science 24(2), 2005; P(alive) from P. S. Fader, B. G. S. Hardie, note 021.
+ *
+ * A customer buys at a Poisson rate lambda ~ Gamma(r, rate alpha) and leaves
+ * after each repeat purchase with probability p ~ Beta(a, b).
+ *
+ *		L(x, t_x, T) = G(r+x) alpha^r / G(r)
+ *				B(a, b+x) / B(a, b) (alpha+T)^-(r+x) (1 + D)
+ *		D = a / (b+x-1) ((alpha+T) / (alpha+t_x))^(r+x) for x > 0, else 0
+ *		P(alive) = 1 / (1 + D)
+ *
+ * D is the odds that he left after his last purchase.
+ */
+#include <math.h>
+#include <stddef.h>
+
+#include "clv/models/bg_customer.h"
+#include "clv/models/models.h"
+#include "clv/models/start.h"
+#include "numerics/special.h"
+
+enum
+{
+	R,
+	ALPHA,
+	A,
+	B
+};
+
+/* What depends on x alone */
+enum
+{
+	MEMO_LN,   /* ln [ G(r+x) / G(r) B(a, b+x) / B(a, b) ] */
+	MEMO_ODDS, /* ln [ a / (b+x-1) ] */
+	MEMO_DR,   /* derivatives of MEMO_LN by r, a, b */
+	MEMO_DA,
+	MEMO_DB
+};
+
+static void
+bg_nbd_prepare(ClvParams *p)
+{
+	p->c[0] = log(p->theta[ALPHA]);
+}
+
+static double
+bg_nbd_log_likelihood(const ClvParams *p, ClvMemo *memo, const ClvRow *row,
+					  double *gradient)
+{
+	const double r = p->theta[R];
+	const double alpha = p->theta[ALPHA];
+	const double a = p->theta[A];
+	const double b = p->theta[B];
+	const double x = row->x;
+	double seen = alpha + row->T;
+	double ln_age;	/* ln (alpha+T) / alpha */
+	double ln_gap;	/* ln (alpha+T) / (alpha+t_x) */
+	double ln_odds; /* ln D */
+	double left;	/* D / (1 + D) */
+
+	if (x == 0)
+	{
+		ln_age = log1p(row->T / alpha);
+		if (gradient != NULL)
+		{
+			gradient[R] = -r * ln_age;
+			gradient[ALPHA] = r * row->T / seen;
+			gradient[A] = 0;
+			gradient[B] = 0;
+		}
+		return -r * ln_age;
+	}
+
+	if (memo->x != x)
+	{
+		memo->x = x;
+		memo->c[MEMO_LN] = ln_rising(r, x) + ln_beta_rising(a, b, x);
+		memo->c[MEMO_ODDS] = log(a / (b + x - 1));
+		memo->c[MEMO_DR] = digamma_rising(r, x);
+		memo->c[MEMO_DA] = -digamma_rising(a + b, x);
+		memo->c[MEMO_DB] = digamma_rising(b, x) - digamma_rising(a + b, x);
+	}
+
+	ln_age = log(seen) - p->c[0];
+	ln_gap = log1p((row->T - row->t_x) / (alpha + row->t_x));
+	ln_odds = memo->c[MEMO_ODDS] + (r + x) * ln_gap;
+
+	if (gradient != NULL)
+	{
+		left = logistic(ln_odds);
+		gradient[R] = r * (memo->c[MEMO_DR] - ln_age + left * ln_gap);
+		gradient[ALPHA] =
+			(r * row->T - alpha * x) / seen -
+			left * (r + x) * alpha * (row->T - row->t_x) / (seen * (alpha + row->t_x));
+		gradient[A] = a * memo->c[MEMO_DA] + left;
+		gradient[B] = b * (memo->c[MEMO_DB] - left / (b + x - 1));
+	}
+	return memo->c[MEMO_LN] - x * log(seen) - r * ln_age + softplus(ln_odds);
+}
+
+/* What is known of the customer at T */
+static BgCustomer
+bg_nbd_posterior(const ClvParams *p, const ClvRow *row)
+{
+	BgCustomer c;
+
+	c.R = p->theta[R] + row->x;
+	c.A = p->theta[ALPHA] + row->T;
+	c.a = p->theta[A];
+	c.B = p->theta[B] + row->x;
+	c.p_alive = 1;
+	c.p_left = 0;
+	if (row->x > 0)
+	{
+		double ln_odds = log(c.a / (c.B - 1)) +
+						 c.R * log1p((row->T - row->t_x) / (p->theta[ALPHA] + row->t_x));
+
+		c.p_alive = logistic(-ln_odds);
+		c.p_left = logistic(ln_odds);
+	}
+	return c;
+}
+
+static double
+bg_nbd_p_alive(const ClvParams *p, double ahead, const ClvRow *row)
+{
+	BgCustomer c = bg_nbd_posterior(p, row);
+
+	return bg_survival(&c, ahead);
+}
+
+static double
+bg_nbd_p_active(const ClvParams *p, double horizon, const ClvRow *row)
+{
+	BgCustomer c = bg_nbd_posterior(p, row);
+
+	return bg_count_tail(&c, 1, horizon);
+}
+
+static double
+bg_nbd_expected_purchases(const ClvParams *p, double horizon, const ClvRow *row)
+{
+	BgCustomer c = bg_nbd_posterior(p, row);
+
+	return bg_expected(&c, horizon);
+}
+
+static double
+bg_nbd_discounted_purchases(const ClvParams *p, double discount, double horizon,
+							const ClvRow *row)
+{
+	BgCustomer c = bg_nbd_posterior(p, row);
+
+	return bg_discounted(&c, discount, horizon);
+}
+
+static double
+bg_nbd_count_probability(const ClvParams *p, double n, double horizon, const ClvRow *row)
+{
+	BgCustomer c = bg_nbd_posterior(p, row);
+
+	return bg_count_probability(&c, n, horizon);
+}
+
+static double
+bg_nbd_count_tail(const ClvParams *p, double n, double horizon, const ClvRow *row)
+{
+	BgCustomer c = bg_nbd_posterior(p, row);
+
+	return bg_count_tail(&c, n, horizon);
+}
+
+const ClvModel clv_bg_nbd = {
+	.name = "bg/nbd",
+	.paper = "Fader, Hardie and Lee, Marketing Science 24(2), 2005",
+	.data = CLV_DATA_PURCHASES,
+	.n_params = 4,
+	.param = {{"r", CLV_SHAPE}, {"alpha", CLV_RATE}, {"a", CLV_SHAPE}, {"b", CLV_SHAPE}},
+	.check_row = clv_check_purchases,
+	.prepare = bg_nbd_prepare,
+	.log_likelihood = bg_nbd_log_likelihood,
+	.start = clv_start_bg,
+	.p_alive = bg_nbd_p_alive,
+	.p_active = bg_nbd_p_active,
+	.expected_purchases = bg_nbd_expected_purchases,
+	.discounted_purchases = bg_nbd_discounted_purchases,
+	.count_probability = bg_nbd_count_probability,
+	.count_tail = bg_nbd_count_tail,
+};
