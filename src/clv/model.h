@@ -149,7 +149,7 @@ struct ClvModel
 
 	ClvStatus (*check_row)(const ClvRow *row);
 
-	/* Fills p->c; p->theta is checked already. */
+	/* Fills p->c, p->theta being checked; NULL when there is nothing to fill. */
 	void (*prepare)(ClvParams *p);
 
 	/*

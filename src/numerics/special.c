@@ -208,7 +208,8 @@ ln_beta_kernel(double a, double b, double p, double q)
 	if (fabs(from_a) < 0.5 && fabs(from_b) < 0.5)
 		lead = a * log1p_minus(from_a) + b * log1p_minus(from_b);
 	else
-		lead = a * log(p / total * (n / a)) + b * log(q / total * (n / b));
+		lead = a * (fabs(from_a) < 0.5 ? log1p(from_a) : log(p / total * (n / a))) +
+			   b * (fabs(from_b) < 0.5 ? log1p(from_b) : log(q / total * (n / b)));
 
 	return lead + 0.5 * (log(a) + log(b / n)) - HALF_LN_2PI + stirling_error(n) -
 		   stirling_error(a) - stirling_error(b);

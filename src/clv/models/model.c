@@ -12,9 +12,8 @@
 
 /* A new model is a line here and a line in models.h. */
 const ClvModel *const clv_models[] = {
-	&clv_bg_nbd,
-	&clv_mbg_nbd,
-	NULL,
+	&clv_bg_nbd, &clv_mbg_nbd, &clv_pareto_nbd, &clv_nbd, &clv_gamma_gamma,
+	&clv_sbg,	 NULL,
 };
 
 const ClvModel *
@@ -46,7 +45,8 @@ clv_prepare(const ClvModel *model, const double *theta, ClvParams *p)
 	memset(p, 0, sizeof(*p));
 	p->model = model;
 	memcpy(p->theta, theta, model->n_params * sizeof(double));
-	model->prepare(p);
+	if (model->prepare != NULL)
+		model->prepare(p);
 	return CLV_OK;
 }
 

@@ -1,0 +1,422 @@
+/*
+ * pareto_nbd.c
+ *	  The Pareto/NBD model: D. C. Schmittlein, D. G. Morrison, R. Colombo,
+ *	  "Counting Your Customers: Who Are They and What Will They Do Next?",
+ *	  Management Science 33(1), 1987; as derived in P. S. Fader, B. G. S. Hardie,
+ *	  note 009, 2005; DERT from P. S. Fader, B. G. S. Hardie, K. L. Lee, "RFM and
+ *	  CLV", Journal of Marketing Research 42(4), 2005.
+ *
+ * A customer buys at a Poisson rate lambda ~ Gamma(r, rate alpha) for a lifetime
+ * that is exponential with rate mu ~ Gamma(s, rate beta).
+ *
+ *		L(x, t_x, T) = G(r+x) alpha^r / G(r) (alpha+T)^-(r+x)
+ *				(beta / (beta+T))^s (1 + J)
+ *		J = int_{t_x}^{T} ((alpha+T)/(alpha+u))^(r+x) ((beta+T)/(beta+u))^s s / (beta+u)
+ *du P(alive) = 1 / (1 + J)
+ *
+ * J is the odds that he left between t_x and T.  The papers give it as a
+ * difference of two Gauss hypergeometric functions, which cancels; the integral
+ * itself has a positive integrand and loses nothing.  Alive at T, lambda ~
+ * Gamma(R = r+x, A = alpha+T) and mu ~ Gamma(s, Bt = beta+T), independent.
+ */
+#include <float.h>
+#include <math.h>
+#include <stddef.h>
+
+#include "clv/models/models.h"
+#include "clv/models/start.h"
+#include "numerics/quadrature.h"
+#include "numerics/special.h"
+
+enum
+{
+	R,
+	ALPHA,
+	S,
+	BETA
+};
+
+/* What depends on x alone */
+enum
+{
+	MEMO_LN, /* ln G(r+x) / G(r) */
+	MEMO_DR	 /* and its derivative */
+};
+
+/* exp(-NEGLIGIBLE) is nothing */
+#define NEGLIGIBLE 42.0
+
+/* Means over the integrand of an overlap integral */
+typedef struct Overlap
+{
+	double ln_a;   /* of ln (1 + u / A) */
+	double ln_b;   /* of ln (1 + u / B) */
+	double over_a; /* of A / (A + u) */
+	double over_b; /* of B / (B + u) */
+} Overlap;
+
+/*
+ * int_0^t (A / (A+u))^e (B / (B+u))^f du, and the means if wanted; e, f > 0.
+ *
+ * In v = ln(1 + u / m), m the lesser of A and B, with c = m / (the greater one)
+ * and w = ln(1 + c (exp(v) - 1)) it is m int exp(-(g-1) v - h w) dv, where g and
+ * h are the exponents of the lesser and the greater.  The exponent is concave
+ * and singular nowhere nearer than pi from the real line.
+ */
+static double
+overlap(double e, double A, double f, double B, double t, Overlap *means)
+{
+	bool a_is_less = A <= B;
+	double m = a_is_less ? A : B;
+	double c = a_is_less ? A / B : B / A;
+	double g = (a_is_less ? e : f) - 1;
+	double h = a_is_less ? f : e;
+	double end = log1p(t / m);
+	double sum = 0, sum_v = 0, sum_w = 0, sum_over_v = 0, sum_over_w = 0;
+	double half;
+	int panels = 1;
+	const GaussRule *rule;
+
+	if (t == 0)
+	{
+		if (means != NULL)
+			*means = (Overlap){0, 0, 1, 1};
+		return 0;
+	}
+
+	/* The exponent is below its tangent at 0 and below its asymptote. */
+	if (g + h * c > 0)
+		end = fmin(end, NEGLIGIBLE / (g + h * c));
+	if (g + h > 0)
+		end = fmin(end, (NEGLIGIBLE - h * log(c)) / (g + h));
+
+	for (;;)
+	{
+		half = end / (2 * panels);
+		rule = gauss_rule(half * fmax(fabs(g + h * c), fabs(g + h)), M_PI / half);
+		if (rule != NULL)
+			break;
+		panels *= 2;
+	}
+
+	for (int k = 0; k < panels; k++)
+	{
+		double middle = (2 * k + 1) * half;
+
+		for (int i = 0; i < 2 * rule->half; i++)
+		{
+			double v = middle + half * (i < rule->half ? -rule->node[i]
+													   : rule->node[i - rule->half]);
+			double grown = expm1(v);
+			double w = v < 700 ? log1p(c * grown) : v + log(c);
+			double y =
+				rule->weight[i < rule->half ? i : i - rule->half] * exp(-g * v - h * w);
+
+			sum += y;
+			if (means != NULL)
+			{
+				sum_v += y * v;
+				sum_w += y * w;
+				sum_over_v += y / (1 + grown);
+				sum_over_w += y / (1 + c * grown);
+			}
+		}
+	}
+
+	if (means != NULL)
+	{
+		means->ln_a = (a_is_less ? sum_v : sum_w) / sum;
+		means->ln_b = (a_is_less ? sum_w : sum_v) / sum;
+		means->over_a = (a_is_less ? sum_over_v : sum_over_w) / sum;
+		means->over_b = (a_is_less ? sum_over_w : sum_over_v) / sum;
+	}
+	return m * half * sum;
+}
+
+/* ln J, -INFINITY when t_x = T */
+static double
+ln_odds_left(const ClvParams *p, const ClvRow *row, Overlap *means)
+{
+	const double *theta = p->theta;
+	double A = theta[ALPHA] + row->t_x;
+	double B = theta[BETA] + row->t_x;
+	double gap = row->T - row->t_x;
+	double integral = overlap(theta[R] + row->x, A, theta[S] + 1, B, gap, means);
+
+	if (integral == 0)
+		return -INFINITY;
+	return log(theta[S] / B * integral) + (theta[R] + row->x) * log1p(gap / A) +
+		   theta[S] * log1p(gap / B);
+}
+
+static double
+pareto_nbd_log_likelihood(const ClvParams *p, ClvMemo *memo, const ClvRow *row,
+						  double *gradient)
+{
+	const double r = p->theta[R];
+	const double alpha = p->theta[ALPHA];
+	const double s = p->theta[S];
+	const double beta = p->theta[BETA];
+	const double x = row->x;
+	const double T = row->T;
+	double ln_age_a = log1p(T / alpha);
+	double ln_age_b = log1p(T / beta);
+	Overlap means;
+	double ln_odds = ln_odds_left(p, row, gradient != NULL ? &means : NULL);
+
+	if (memo->x != x)
+	{
+		memo->x = x;
+		memo->c[MEMO_LN] = ln_rising(r, x);
+		memo->c[MEMO_DR] = digamma_rising(r, x);
+	}
+
+	if (gradient != NULL)
+	{
+		double gap = T - row->t_x;
+		double A = alpha + row->t_x;
+		double B = beta + row->t_x;
+		double left = logistic(ln_odds);
+
+		/* left times the derivatives of ln J */
+		gradient[R] =
+			r * (memo->c[MEMO_DR] - ln_age_a + left * (log1p(gap / A) - means.ln_a));
+		gradient[ALPHA] = (r * T - alpha * x) / (alpha + T) +
+						  left * alpha * (r + x) * (1 / (alpha + T) - means.over_a / A);
+		gradient[S] = -s * ln_age_b + left * (1 + s * (log1p(gap / B) - means.ln_b));
+		gradient[BETA] = s * T / (beta + T) +
+						 left * beta * (s / (beta + T) - (s + 1) * means.over_b / B);
+	}
+
+	if (x == 0)
+	{
+		/* P(x > 0), from which L keeps its digits where it is near 1 */
+		double buys = r / alpha * overlap(r + 1, alpha, s, beta, T, NULL);
+
+		if (buys < 0.5)
+			return log1p(-buys);
+	}
+	return memo->c[MEMO_LN] - (x == 0 ? 0 : x * log(alpha + T)) - r * ln_age_a -
+		   s * ln_age_b + softplus(ln_odds);
+}
+
+static double
+pareto_nbd_p_alive(const ClvParams *p, double ahead, const ClvRow *row)
+{
+	if (isinf(ahead))
+		return 0;
+	return logistic(-ln_odds_left(p, row, NULL)) *
+		   exp(-p->theta[S] * log1p(ahead / (p->theta[BETA] + row->T)));
+}
+
+/* P(he buys before he leaves and before the horizon) */
+static double
+pareto_nbd_p_active(const ClvParams *p, double horizon, const ClvRow *row)
+{
+	double shape = p->theta[R] + row->x;
+	double A = p->theta[ALPHA] + row->T;
+	double B = p->theta[BETA] + row->T;
+
+	return logistic(-ln_odds_left(p, row, NULL)) * shape / A *
+		   overlap(shape + 1, A, p->theta[S], B, horizon, NULL);
+}
+
+static double
+pareto_nbd_expected_purchases(const ClvParams *p, double horizon, const ClvRow *row)
+{
+	double A = p->theta[ALPHA] + row->T;
+	double B = p->theta[BETA] + row->T;
+	double e = p->theta[S] - 1;
+	double lifetime; /* E[time he is alive until the horizon] */
+
+	if (isinf(horizon))
+		lifetime = e > 0 ? B / e : INFINITY;
+	else
+		lifetime = B * one_minus_exp_over(e, log1p(horizon / B));
+	return logistic(-ln_odds_left(p, row, NULL)) * (p->theta[R] + row->x) / A * lifetime;
+}
+
+/* exp(-discount u) (B / (B+u))^s du with u = B (exp(v) - 1), over B */
+typedef struct Discounted
+{
+	double s;
+	double discount_B;
+} Discounted;
+
+static double
+discounted_lifetime(double v, const void *context)
+{
+	const Discounted *d = context;
+
+	return exp((1 - d->s) * v - d->discount_B * expm1(v));
+}
+
+static double
+pareto_nbd_discounted_purchases(const ClvParams *p, double discount, double horizon,
+								const ClvRow *row)
+{
+	double A = p->theta[ALPHA] + row->T;
+	double B = p->theta[BETA] + row->T;
+	Discounted d = {p->theta[S], discount * B};
+	double end = log1p(horizon / B);
+	double half;
+	const GaussRule *rule;
+	double lifetime = 0;
+
+	if (discount == 0)
+		return pareto_nbd_expected_purchases(p, horizon, row);
+	if (horizon == 0)
+		return 0;
+
+	/* Where the discount or the chance to be alive has left nothing */
+	end = fmin(end, log1p(NEGLIGIBLE / d.discount_B));
+	if (d.s > 1)
+		end = fmin(end, NEGLIGIBLE / (d.s - 1));
+	half = end / 2;
+	rule = gauss_rule(half * fmax(fabs(d.s - 1 + d.discount_B),
+								  fabs(d.s - 1 + d.discount_B * exp(end))),
+					  M_PI / half);
+	if (rule == NULL)
+		lifetime = integrate(discounted_lifetime, &d, 0, end);
+	else
+	{
+		for (int i = 0; i < rule->half; i++)
+			lifetime +=
+				rule->weight[i] * (discounted_lifetime(half - half * rule->node[i], &d) +
+								   discounted_lifetime(half + half * rule->node[i], &d));
+		lifetime *= half;
+	}
+	return logistic(-ln_odds_left(p, row, NULL)) * (p->theta[R] + row->x) / A * B *
+		   lifetime;
+}
+
+/* The n-th purchase of one who stays would come at u: density of ln u */
+typedef struct NthPurchase
+{
+	double n;
+	double R;
+	double A;
+	double s;
+	double B;
+} NthPurchase;
+
+/* ... and he is still there */
+static double
+nth_purchase_alive(double ln_u, const void *context)
+{
+	const NthPurchase *d = context;
+	double u = exp(ln_u);
+
+	return exp(ln_beta_kernel(d->n, d->R, u, d->A) - d->s * log1p(u / d->B));
+}
+
+/* He leaves at u, when he has bought n times: times n, density of ln u */
+static double
+leaves_after_nth(double ln_u, const void *context)
+{
+	const NthPurchase *d = context;
+	double u = exp(ln_u);
+
+	return d->s * u / (d->B + u) * nth_purchase_alive(ln_u, context);
+}
+
+/* Integral over u in (0, horizon); the integrands have one peak. */
+static double
+over_time(Integrand f, const NthPurchase *d, double horizon)
+{
+	double end = log(horizon);
+	double top = fmin(end, log(d->A) + log(d->n / d->R));
+	double value = f(top, d);
+	double left = 1;
+	double sum;
+
+	while (f(top - left, d) > value * 1e-18)
+		left *= 2;
+	sum = integrate(f, d, top, top - left);
+	if (top < end)
+		sum += integrate(f, d, top, end);
+	return sum;
+}
+
+static NthPurchase
+nth_purchase(const ClvParams *p, double n, const ClvRow *row)
+{
+	NthPurchase d = {n, p->theta[R] + row->x, p->theta[ALPHA] + row->T, p->theta[S],
+					 p->theta[BETA] + row->T};
+
+	return d;
+}
+
+static double
+pareto_nbd_count_tail(const ClvParams *p, double n, double horizon, const ClvRow *row)
+{
+	NthPurchase d = nth_purchase(p, n, row);
+
+	if (n == 0)
+		return 1;
+	if (horizon == 0)
+		return 0;
+	if (n == 1)
+		return pareto_nbd_p_active(p, horizon, row);
+	return logistic(-ln_odds_left(p, row, NULL)) *
+		   over_time(nth_purchase_alive, &d, horizon);
+}
+
+static double
+pareto_nbd_count_probability(const ClvParams *p, double n, double horizon,
+							 const ClvRow *row)
+{
+	NthPurchase d = nth_purchase(p, n, row);
+	double ln_odds = ln_odds_left(p, row, NULL);
+
+	if (horizon == 0)
+		return n == 0 ? 1 : 0;
+	if (n == 0)
+	{
+		double stays = exp(-d.R * log1p(horizon / d.A) - d.s * log1p(horizon / d.B));
+		double leaves = d.s / d.B * overlap(d.R, d.A, d.s + 1, d.B, horizon, NULL);
+
+		return logistic(ln_odds) + logistic(-ln_odds) * (stays + leaves);
+	}
+	return logistic(-ln_odds) / n *
+		   (nth_purchase_alive(log(horizon), &d) +
+			over_time(leaves_after_nth, &d, horizon));
+}
+
+static void
+pareto_nbd_start(const ClvRow *rows, const double *weights, size_t n, double *theta)
+{
+	double customers = 0;
+	double time = 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		double weight = weights == NULL ? 1 : weights[i];
+
+		customers += weight;
+		time += weight * rows[i].T;
+	}
+	clv_start_rates(rows, weights, n, &theta[R], &theta[ALPHA]);
+	theta[S] = 1;
+	theta[BETA] = time > 0 ? fmax(time / customers, CLV_PARAM_MIN) : 1;
+}
+
+const ClvModel clv_pareto_nbd = {
+	.name = "pareto/nbd",
+	.paper = "Schmittlein, Morrison and Colombo, Management Science 33(1), 1987",
+	.data = CLV_DATA_PURCHASES,
+	.n_params = 4,
+	.param = {{"r", CLV_SHAPE},
+			  {"alpha", CLV_RATE},
+			  {"s", CLV_SHAPE},
+			  {"beta", CLV_RATE}},
+	.check_row = clv_check_purchases,
+	.log_likelihood = pareto_nbd_log_likelihood,
+	.start = pareto_nbd_start,
+	.p_alive = pareto_nbd_p_alive,
+	.p_active = pareto_nbd_p_active,
+	.expected_purchases = pareto_nbd_expected_purchases,
+	.discounted_purchases = pareto_nbd_discounted_purchases,
+	.count_probability = pareto_nbd_count_probability,
+	.count_tail = pareto_nbd_count_tail,
+};
