@@ -62,6 +62,7 @@ typedef enum ClvStatus
 	CLV_RENEWED_NOT_FLAG,	/* sbg: x is neither 0 (lost) nor 1 (renewed) */
 	CLV_HORIZON_NOT_TIME,	/* a horizon is negative or NaN */
 	CLV_HORIZON_NOT_WHOLE,	/* bg/bb, sbg: a horizon is not whole */
+	CLV_HORIZON_TOO_LARGE,	/* bg/bb: finite, above CLV_MAX_OPPORTUNITIES */
 	CLV_DISCOUNT_NOT_RATE	/* a discount is negative, NaN or infinite */
 } ClvStatus;
 

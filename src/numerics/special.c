@@ -20,6 +20,7 @@
 
 #define HALF_LN_2PI	  0.918938533204672741780329736406
 #define STIRLING_FROM 10.0 /* from here on delta(z) by its series */
+#define SUM_TO		  4096 /* and so many logarithms added up, where they are small */
 #define PRODUCT_TO	  16   /* up to so many factors are multiplied out */
 
 double
@@ -186,14 +187,32 @@ ln_beta_rising(double a, double b, double n)
 
 		for (int i = 0; i < n; i++)
 			product *= (b + i) / (a + b + i);
-		if (product > 1e-290)
+		if (product > 1e-290 && product < 0.5)
 			return log(product);
+	}
+
+	/* A result near 0 keeps its digits only as a sum. */
+	if (n <= SUM_TO && n == floor(n) && a * log1p(n / b) < 1)
+	{
+		double sum = 0;
+
+		for (double i = 0; i < n; i++)
+			sum -= log1p(a / (b + i));
+		return sum;
 	}
 
 	/* The same ratio two ways: the one with the shorter steps rounds less. */
 	if (a < n)
 		return ln_rising(b, a) - ln_rising(b + n, a);
 	return ln_rising(b, n) - ln_rising(a + b, n);
+}
+
+double
+ln_binomial(double n, double k)
+{
+	double fewer = fmin(k, n - k);
+
+	return ln_rising(n - fewer + 1, fewer) - ln_rising(1, fewer);
 }
 
 double

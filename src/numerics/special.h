@@ -26,6 +26,9 @@ extern double digamma_rising(double z, double n);
 /* ln B(a, b + n) - ln B(a, b); a, b > 0, n >= 0 */
 extern double ln_beta_rising(double a, double b, double n);
 
+/* ln of the binomial coefficient n over k, 0 <= k <= n */
+extern double ln_binomial(double n, double k);
+
 /* ln [ z^a (1-z)^b / B(a, b) ] at z = p / (p + q) */
 extern double ln_beta_kernel(double a, double b, double p, double q);
 

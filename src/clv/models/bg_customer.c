@@ -226,11 +226,11 @@ bg_count_probability(const BgCustomer *c, double n, double t)
 	if (t == 0)
 		return 0;
 	lived = exp(ln_beta_rising(c->a, c->B, n - 1));
-	leaves = c->a / (c->a + c->B + n - 1);
+	leaves = c->a / (c->a + c->B + (n - 1));
 	exact = exp(ln_beta_kernel(n, c->R, t, c->A)) / n;
 	return c->p_alive * lived *
 		   (leaves * incomplete_beta(n, c->R, t, c->A) +
-			(c->B + n - 1) / (c->a + c->B + n - 1) * exact);
+			(c->B + (n - 1)) / (c->a + c->B + (n - 1)) * exact);
 }
 
 /* exp(-discount u) rate(u) du with u = A (exp(v) - 1) */

@@ -78,7 +78,7 @@ bg_nbd_log_likelihood(const ClvParams *p, ClvMemo *memo, const ClvRow *row,
 	{
 		memo->x = x;
 		memo->c[MEMO_LN] = ln_rising(r, x) + ln_beta_rising(a, b, x);
-		memo->c[MEMO_ODDS] = log(a / (b + x - 1));
+		memo->c[MEMO_ODDS] = log(a / (b + (x - 1)));
 		memo->c[MEMO_DR] = digamma_rising(r, x);
 		memo->c[MEMO_DA] = -digamma_rising(a + b, x);
 		memo->c[MEMO_DB] = digamma_rising(b, x) - digamma_rising(a + b, x);
@@ -96,7 +96,7 @@ bg_nbd_log_likelihood(const ClvParams *p, ClvMemo *memo, const ClvRow *row,
 			(r * row->T - alpha * x) / seen -
 			left * (r + x) * alpha * (row->T - row->t_x) / (seen * (alpha + row->t_x));
 		gradient[A] = a * memo->c[MEMO_DA] + left;
-		gradient[B] = b * (memo->c[MEMO_DB] - left / (b + x - 1));
+		gradient[B] = b * (memo->c[MEMO_DB] - left / (b + (x - 1)));
 	}
 	return memo->c[MEMO_LN] - x * log(seen) - r * ln_age + softplus(ln_odds);
 }
@@ -115,7 +115,7 @@ bg_nbd_posterior(const ClvParams *p, const ClvRow *row)
 	c.p_left = 0;
 	if (row->x > 0)
 	{
-		double ln_odds = log(c.a / (c.B - 1)) +
+		double ln_odds = log(c.a / (p->theta[B] + (row->x - 1))) +
 						 c.R * log1p((row->T - row->t_x) / (p->theta[ALPHA] + row->t_x));
 
 		c.p_alive = logistic(-ln_odds);

@@ -122,7 +122,7 @@ mbg_nbd_posterior(const ClvParams *p, const ClvRow *row)
 	c.A = p->theta[ALPHA] + row->T;
 	c.a = p->theta[A];
 	c.B = p->theta[B] + row->x + 1;
-	ln_odds = log(c.a / (c.B - 1)) +
+	ln_odds = log(c.a / (p->theta[B] + row->x)) +
 			  c.R * log1p((row->T - row->t_x) / (p->theta[ALPHA] + row->t_x));
 	c.p_alive = logistic(-ln_odds);
 	c.p_left = logistic(ln_odds);

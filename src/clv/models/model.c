@@ -11,10 +11,18 @@
 #include "clv/models/models.h"
 
 /* A new model is a line here and a line in models.h. */
+/* clang-format off */
 const ClvModel *const clv_models[] = {
-	&clv_bg_nbd, &clv_mbg_nbd, &clv_pareto_nbd, &clv_nbd, &clv_gamma_gamma,
-	&clv_sbg,	 NULL,
+	&clv_bg_nbd,
+	&clv_mbg_nbd,
+	&clv_pareto_nbd,
+	&clv_nbd,
+	&clv_bg_bb,
+	&clv_gamma_gamma,
+	&clv_sbg,
+	NULL,
 };
+/* clang-format on */
 
 const ClvModel *
 clv_model_find(const char *name)
@@ -132,8 +140,13 @@ clv_check_horizon(const ClvModel *model, double horizon)
 {
 	if (!(horizon >= 0 && (horizon <= CLV_PARAM_MAX || isinf(horizon))))
 		return CLV_HORIZON_NOT_TIME;
-	if (model->discrete && horizon != floor(horizon))
-		return CLV_HORIZON_NOT_WHOLE;
+	if (model->discrete && isfinite(horizon))
+	{
+		if (horizon != floor(horizon))
+			return CLV_HORIZON_NOT_WHOLE;
+		if (horizon > CLV_MAX_OPPORTUNITIES)
+			return CLV_HORIZON_TOO_LARGE;
+	}
 	return CLV_OK;
 }
 
@@ -183,6 +196,8 @@ static const struct
 	[CLV_HORIZON_NOT_TIME] = {"horizon", "The horizon must be at least 0."},
 	[CLV_HORIZON_NOT_WHOLE] =
 		{"horizon", "The horizon must be a whole number of opportunities or periods."},
+	[CLV_HORIZON_TOO_LARGE] = {"horizon",
+							   "The horizon must be at most 1000000 opportunities."},
 	[CLV_DISCOUNT_NOT_RATE] = {"discount", "The discount must be finite and at least 0."},
 };
 
