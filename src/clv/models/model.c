@@ -18,6 +18,8 @@ const ClvModel *const clv_models[] = {
 	&clv_pareto_nbd,
 	&clv_nbd,
 	&clv_bg_bb,
+	&clv_bg_cnbd_k,
+	&clv_mbg_cnbd_k,
 	&clv_gamma_gamma,
 	&clv_sbg,
 	NULL,
