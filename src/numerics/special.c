@@ -18,6 +18,8 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "numerics/quadrature.h"
+
 #define HALF_LN_2PI	  0.918938533204672741780329736406
 #define STIRLING_FROM 10.0 /* from here on delta(z) by its series */
 #define SUM_TO		  4096 /* and so many logarithms added up, where they are small */
@@ -293,4 +295,58 @@ incomplete_beta(double a, double b, double p, double q)
 	if (z < (a + 1) / (a + b + 2))
 		return exp(ln_beta_kernel(a, b, p, q)) * beta_fraction(a, b, z) / a;
 	return 1 - exp(ln_beta_kernel(a, b, p, q)) * beta_fraction(b, a, q / (p + q)) / b;
+}
+
+typedef struct ExponentialIntegral
+{
+	double n;
+	double w;
+} ExponentialIntegral;
+
+/* With 1 + y = exp(v) */
+static double
+exponential_integrand(double v, const void *context)
+{
+	const ExponentialIntegral *e = context;
+
+	return exp((1 - e->n) * v - e->w * expm1(v));
+}
+
+double
+exponential_integral(double n, double w)
+{
+	double denominator = w + n;
+	double d = 1 / denominator;
+	double c = 1 / DBL_MIN;
+	double h = d;
+
+	/* Near w = 0 the fraction takes too long. */
+	if (w < 0.1)
+	{
+		ExponentialIntegral e = {n, w};
+		double end = log1p(42 / w);
+
+		if (n > 1)
+			end = fmin(end, 42 / (n - 1));
+		return integrate(exponential_integrand, &e, 0, end);
+	}
+
+	/*
+	 * 1 / (w+n - 1 n / (w+n+2 - 2 (n+1) / (w+n+4 - ...))) by the modified
+	 * Lentz method; all its denominators are positive.
+	 */
+	for (int i = 1; i <= 10000; i++)
+	{
+		double numerator = -i * (n + i - 1);
+		double step;
+
+		denominator += 2;
+		d = 1 / (numerator * d + denominator);
+		c = denominator + numerator / c;
+		step = c * d;
+		h *= step;
+		if (fabs(step - 1) <= DBL_EPSILON)
+			break;
+	}
+	return h;
 }

@@ -35,4 +35,7 @@ extern double ln_beta_kernel(double a, double b, double p, double q);
 /* The regularised incomplete beta function I_z(a, b) at z = p / (p + q) */
 extern double incomplete_beta(double a, double b, double p, double q);
 
+/* int_0^inf exp(-w y) (1 + y)^-n dy = exp(w) E_n(w); n, w > 0 */
+extern double exponential_integral(double n, double w);
+
 #endif /* NUMERICS_SPECIAL_H */

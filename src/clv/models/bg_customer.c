@@ -233,34 +233,55 @@ bg_count_probability(const BgCustomer *c, double n, double t)
 			(c->B + (n - 1)) / (c->a + c->B + (n - 1)) * exact);
 }
 
-/* exp(-discount u) rate(u) du with u = A (exp(v) - 1) */
+/* Purchases at u are worth exp(-discount u), up to t. */
 typedef struct Discounted
 {
-	const BgCustomer *customer;
+	const BgCustomer *c;
 	double discount;
+	double t;
 } Discounted;
 
+/* ... at one u = A (exp(v) - 1), times du / dv, over R */
 static double
-discounted_rate(double v, const void *context)
+discounted_at(double v, const void *context)
 {
 	const Discounted *d = context;
-	const BgCustomer *c = d->customer;
-	double u = c->A * expm1(v);
+	double u = d->c->A * expm1(v);
 
-	return exp(v - d->discount * u) * mean_survival(c, c->R + 1, u);
+	return exp(v - d->discount * u) * mean_survival(d->c, d->c->R + 1, u);
 }
 
 /*
- * int_0^t exp(-discount u) (R / A) E[(1 + p u / A)^-(R+1)] du.
- *
- * In v = ln(1 + u / A) the integrand is analytic within pi of the real line.
+ * ... at one p, over R: with I(w) = int_0^inf exp(-w y) (1 + y)^-(R+1) dy and
+ * w = discount A / p it is [I(w) - exp(-discount t) (1 + p tau)^-R I(w (1 + p
+ * tau))] / p.
  */
+static double
+discounted_given_p(double p, const void *context)
+{
+	const Discounted *d = context;
+	const BgCustomer *c = d->c;
+	double w = d->discount * c->A / p;
+	double rest = 0;
+
+	if (w > 1e100)
+		return -expm1(-d->discount * d->t) / (d->discount * c->A);
+	if (!isinf(d->t))
+	{
+		double p_tau = p * d->t / c->A;
+
+		rest = exp(-d->discount * d->t - c->R * log1p(p_tau)) *
+			   exponential_integral(c->R + 1, w * (1 + p_tau));
+	}
+	return (exponential_integral(c->R + 1, w) - rest) / p;
+}
+
 double
 bg_discounted(const BgCustomer *c, double discount, double t)
 {
-	Discounted d = {c, discount};
-	double v_end = log1p(t / c->A);
-	double half = v_end / 2;
+	Discounted d = {c, discount, t};
+	double end = log1p(t / c->A);
+	double half = end / 2;
 	const GaussRule *rule;
 	double sum = 0;
 
@@ -269,17 +290,16 @@ bg_discounted(const BgCustomer *c, double discount, double t)
 	if (discount == 0)
 		return bg_expected(c, t);
 
-	/* Nothing is left where exp(-discount u) is below 1e-18. */
-	if (discount * t > 42)
-	{
-		v_end = log1p(42 / discount / c->A);
-		half = v_end / 2;
-	}
-	rule = gauss_rule(half * (discount * (c->A + t) + c->R), 3.14 / half);
+	/* Mean over p of the integral over time, where that does not cancel */
+	if (isinf(t) || (discount * t > 0.5 && !series_is_short(c->A, t)))
+		return c->p_alive * c->R * beta_mean(c->a, c->B, discounted_given_p, &d);
+
+	/* Integral over time of the mean over p, analytic within pi of the real line */
+	rule = gauss_rule(half * (discount * (c->A + t) + c->R), M_PI / half);
 	if (rule == NULL)
-		return c->p_alive * c->R * integrate(discounted_rate, &d, 0, v_end);
+		return c->p_alive * c->R * integrate(discounted_at, &d, 0, end);
 	for (int i = 0; i < rule->half; i++)
-		sum += rule->weight[i] * (discounted_rate(half - half * rule->node[i], &d) +
-								  discounted_rate(half + half * rule->node[i], &d));
+		sum += rule->weight[i] * (discounted_at(half - half * rule->node[i], &d) +
+								  discounted_at(half + half * rule->node[i], &d));
 	return c->p_alive * c->R * half * sum;
 }

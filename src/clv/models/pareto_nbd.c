@@ -105,20 +105,29 @@ overlap(double e, double A, double f, double B, double t, Overlap *means)
 
 		for (int i = 0; i < 2 * rule->half; i++)
 		{
-			double v = middle + half * (i < rule->half ? -rule->node[i]
-													   : rule->node[i - rule->half]);
-			double grown = expm1(v);
-			double w = v < 700 ? log1p(c * grown) : v + log(c);
-			double y =
-				rule->weight[i < rule->half ? i : i - rule->half] * exp(-g * v - h * w);
+			int side = i < rule->half ? i : i - rule->half;
+			double v =
+				middle + half * (i < rule->half ? -rule->node[side] : rule->node[side]);
+			double grown = exp(v);				  /* 1 + u / m */
+			double grown_c = (1 - c) + c * grown; /* 1 + u / (the greater) */
+			double w, y;
+
+			/* The rounding of w counts h times. */
+			if (v > 700)
+				w = v + log(c);
+			else if (h > 50)
+				w = log1p(c * expm1(v));
+			else
+				w = log(grown_c);
+			y = rule->weight[side] * exp(-g * v - h * w);
 
 			sum += y;
 			if (means != NULL)
 			{
 				sum_v += y * v;
 				sum_w += y * w;
-				sum_over_v += y / (1 + grown);
-				sum_over_w += y / (1 + c * grown);
+				sum_over_v += y / grown;
+				sum_over_w += y / grown_c;
 			}
 		}
 	}
