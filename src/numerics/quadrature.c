@@ -140,13 +140,13 @@ static const double gauss_weight[5] = {
 
 #define MAX_DEPTH 64
 
-double
-integrate(Integrand f, const void *context, double a, double b)
+/* The integral over [a, b] added to one already done */
+static double
+integrate_onto(double done, Integrand f, const void *context, double a, double b)
 {
 	double end[MAX_DEPTH]; /* far ends of the intervals still to do */
 	int depth = 0;
 	double near = a;
-	double done = 0;
 
 	end[0] = b;
 	while (depth >= 0)
@@ -183,6 +183,12 @@ integrate(Integrand f, const void *context, double a, double b)
 			end[++depth] = middle;
 	}
 	return done;
+}
+
+double
+integrate(Integrand f, const void *context, double a, double b)
+{
+	return integrate_onto(0, f, context, a, b);
 }
 
 /* Beta(a, b) in s = ln(p / (1 - p)), times f */
@@ -224,13 +230,12 @@ beta_integrand(double s, const void *context)
 double
 beta_mean(double a, double b, Integrand f, const void *context)
 {
-	BetaMean mean = {
-		a, b, ln_beta_kernel(a, b, a, b), log(a / (a + b)), log(b / (a + b)), f, context};
+	BetaMean mean = {a, b,		ln_beta_kernel(a, b, a, b), -log1p(b / a), -log1p(a / b),
+					 f, context};
 	double width = fmin(1, sqrt(1 / a + 1 / b));
 	double top = log(a) - log(b);
 	double value = beta_integrand(top, &mean);
-	double step = width;
-	double left, right;
+	double sum = 0;
 
 	/*
 	 * Walk to the top of the integrand: the density's own, moved by f.  It
@@ -238,7 +243,7 @@ beta_mean(double a, double b, Integrand f, const void *context)
 	 */
 	for (int direction = -1; direction <= 1; direction += 2)
 	{
-		for (step = width; step >= width / 2;)
+		for (double step = width; step >= width / 2;)
 		{
 			double next = beta_integrand(top + direction * step, &mean);
 
@@ -253,12 +258,23 @@ beta_mean(double a, double b, Integrand f, const void *context)
 		}
 	}
 
-	/* And down on both sides, to where nothing is left. */
-	left = right = width;
-	while (beta_integrand(top - left, &mean) > value * 1e-18)
-		left *= 2;
-	while (beta_integrand(top + right, &mean) > value * 1e-18)
-		right *= 2;
-	return integrate(beta_integrand, &mean, top, top - left) +
-		   integrate(beta_integrand, &mean, top, top + right);
+	/*
+	 * And down on both sides, in steps that double: a tail may be long, but an
+	 * interval as long as the tail would step over the top.
+	 */
+	for (int direction = -1; direction <= 1; direction += 2)
+	{
+		double near = top;
+
+		for (double step = 4 * width;; step *= 2)
+		{
+			double far = near + direction * step;
+
+			sum = integrate_onto(sum, beta_integrand, &mean, near, far);
+			near = far;
+			if (beta_integrand(far, &mean) * step <= sum * 1e-18)
+				break;
+		}
+	}
+	return sum;
 }

@@ -22,7 +22,6 @@
 
 #define HALF_LN_2PI	  0.918938533204672741780329736406
 #define STIRLING_FROM 10.0 /* from here on delta(z) by its series */
-#define SUM_TO		  4096 /* and so many logarithms added up, where they are small */
 #define PRODUCT_TO	  16   /* up to so many factors are multiplied out */
 
 double
@@ -180,33 +179,50 @@ digamma_rising(double z, double n)
 	return digamma(z + n) - digamma(z);
 }
 
+/*
+ * ln B(a, b+n) - ln B(a, b) is symmetric in a and n.  With m the lesser, M the
+ * greater of them it is ln Gamma(b+m)/Gamma(b) - ln Gamma(b+M+m)/Gamma(b+M),
+ * where Stirling's formula leaves nothing large to cancel.
+ */
 double
 ln_beta_rising(double a, double b, double n)
 {
+	double m = fmin(a, n);
+	double M = fmax(a, n);
+	double shifted = 0;
+
+	if (n == 0)
+		return 0;
+
 	if (n <= PRODUCT_TO && n == floor(n))
 	{
 		double product = 1;
+		double sum = 0;
 
 		for (int i = 0; i < n; i++)
 			product *= (b + i) / (a + b + i);
 		if (product > 1e-290 && product < 0.5)
 			return log(product);
-	}
 
-	/* A result near 0 keeps its digits only as a sum. */
-	if (n <= SUM_TO && n == floor(n) && a * log1p(n / b) < 1)
-	{
-		double sum = 0;
-
-		for (double i = 0; i < n; i++)
+		/* A result near 0 keeps its digits only as a sum. */
+		for (int i = 0; i < n; i++)
 			sum -= log1p(a / (b + i));
 		return sum;
 	}
 
-	/* The same ratio two ways: the one with the shorter steps rounds less. */
-	if (a < n)
-		return ln_rising(b, a) - ln_rising(b + n, a);
-	return ln_rising(b, n) - ln_rising(a + b, n);
+	/* B(a, b+n) / B(a, b) = b (a+b+n) / ((a+b) (b+n)) B(a, b+1+n) / B(a, b+1) */
+	for (; b < STIRLING_FROM; b += 1)
+	{
+		double lost = a / (a + b) * (n / (b + n));
+
+		shifted += lost < 0.5 ? log1p(-lost) : log(b / (a + b) * ((a + b + n) / (b + n)));
+	}
+
+	return shifted - m * log1p(M / b) + b * log1p_minus(m / b) -
+		   (b + M) * log1p_minus(m / (b + M)) +
+		   (m - 0.5) * log1p(m / b * (M / (b + M + m))) +
+		   ((stirling_series(b + m) - stirling_series(b)) -
+			(stirling_series(b + M + m) - stirling_series(b + M)));
 }
 
 double

@@ -319,12 +319,14 @@ typedef struct AtTime
 } AtTime;
 
 /*
- * With s = q^(1/k), N the number of events to come and the k-th roots of unity
- * e, q^M = s^(N+j) s^-((N+j) mod k), and the second factor, periodic in N, is a
- * sum of powers of the roots:
+ * With s = q^(1/k), N the number of events to come and e the k-th roots of
+ * unity, q^M = s^(N+j) s^-((N+j) mod k), and the second factor, periodic in N,
+ * is a sum of powers of the roots:
  *
  *		E[q^M] = sum_e f(e) (s e)^j (1 + (1 - s e) tau)^-(R+j)
  *		f(e) = (1 - 1/q) / (1 - 1/(s e)) / k
+ *
+ * The root 1 holds nearly all; f(1) is the mean of s^-i, i < k.
  */
 static double
 given_p(double p, const void *context)
@@ -333,11 +335,18 @@ given_p(double p, const void *context)
 	const Customer *c = at->c;
 	double q = 1 - p;
 	double ln_s = log1p(-p) / c->k;
-	double missing = 0; /* 1 - E[q^M] */
+	double survives = 0; /* E[q^M] */
+	double missing = 0;	 /* 1 - E[q^M] */
+
+	/* Of p = 0 only its limit can be meant; p this small is as good. */
+	if (p < 1e-290)
+		return at->purchases ? given_p(1e-290, context) : 1;
 
 	for (int j = 0; j < c->k; j++)
 	{
 		double shape = c->shape + j;
+		double one = 0;	   /* of the root 1, as a logarithm */
+		double others = 0; /* of the other roots */
 
 		if (c->phase[j] == 0)
 			continue;
@@ -346,42 +355,34 @@ given_p(double p, const void *context)
 			/* Few purchases count. */
 			double probability = exp(-shape * log1p(at->tau));
 			double power = 1;
-			double stays = 0;
 
-			for (int events = 0; events < 60 * c->k && power > 1e-18; events++)
+			for (int events = 0; events < 60 * c->k; events++)
 			{
-				stays += probability * power;
+				others += probability * power;
 				if ((events + 1 + j) % c->k == 0)
 					power *= q;
 				probability *=
 					(shape + events) / (events + 1) * (at->tau / (1 + at->tau));
 			}
-			missing += c->phase[j] * (1 - stays);
+			survives += c->phase[j] * others;
+			missing += c->phase[j] * (1 - others);
+			continue;
 		}
-		else
+
+		for (int i = 1; i < c->k; i++)
+			one += expm1(-i * ln_s);
+		one = log1p(one / c->k) + j * ln_s - shape * log1p(-expm1(ln_s) * at->tau);
+		for (int m = 1; m < c->k; m++)
 		{
-			/* The root 1 holds nearly all; its f(1) is the mean of s^-i, i < k. */
-			double above = 0;
-			double one;
+			double complex root = exp(ln_s) * cexp(2 * M_PI * I * m / c->k);
 
-			for (int i = 1; i < c->k; i++)
-				above += expm1(-i * ln_s);
-			one = -expm1(log1p(above / c->k) + j * ln_s -
-						 shape * log1p(-expm1(ln_s) * at->tau));
-			for (int m = 1; m < c->k; m++)
-			{
-				double complex root = exp(ln_s) * cexp(2 * M_PI * I * m / c->k);
-
-				one -= creal(-p / q / c->k / (1 - 1 / root) * cpow(root, j) *
-							 cexp(-shape * clog(1 + (1 - root) * at->tau)));
-			}
-			missing += c->phase[j] * one;
+			others += creal(-p / q / c->k / (1 - 1 / root) * cpow(root, j) *
+							cexp(-shape * clog(1 + (1 - root) * at->tau)));
 		}
+		survives += c->phase[j] * (exp(one) + others);
+		missing += c->phase[j] * (-expm1(one) - others);
 	}
-	if (!at->purchases)
-		return 1 - missing;
-	/* Of p = 0 only its limit can be meant; p this small is as good. */
-	return p > 0 ? missing / p : given_p(1e-300, context);
+	return at->purchases ? missing / p : survives;
 }
 
 static double

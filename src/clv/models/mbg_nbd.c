@@ -33,7 +33,13 @@ enum
 	B
 };
 
-/* What depends on x alone */
+/* What depends on the parameters alone */
+enum
+{
+	LN_ALPHA
+};
+
+/* ... and on x */
 enum
 {
 	MEMO_LN,   /* ln [ G(r+x) / G(r) B(a, b+x+1) / B(a, b) ] */
@@ -46,7 +52,7 @@ enum
 static void
 mbg_nbd_prepare(ClvParams *p)
 {
-	p->c[0] = log(p->theta[ALPHA]);
+	p->c[LN_ALPHA] = log(p->theta[ALPHA]);
 }
 
 static double
@@ -81,7 +87,7 @@ mbg_nbd_log_likelihood(const ClvParams *p, ClvMemo *memo, const ClvRow *row,
 			gradient[B] = -gradient[A];
 		}
 		/* Most often L is near 1 and its logarithm near 0. */
-		return buys < 0.5 ? log1p(-b / (a + b) * buys) : log(likelihood);
+		return likelihood > 0.5 ? log1p(-b / (a + b) * buys) : log(likelihood);
 	}
 
 	if (memo->x != x)
@@ -94,7 +100,7 @@ mbg_nbd_log_likelihood(const ClvParams *p, ClvMemo *memo, const ClvRow *row,
 		memo->c[MEMO_DB] = digamma_rising(b, x + 1) - digamma_rising(a + b, x + 1);
 	}
 
-	ln_age = log(seen) - p->c[0];
+	ln_age = log1p(row->T / alpha);
 	ln_gap = log1p((row->T - row->t_x) / (alpha + row->t_x));
 	ln_odds = memo->c[MEMO_ODDS] + (r + x) * ln_gap;
 
@@ -108,7 +114,13 @@ mbg_nbd_log_likelihood(const ClvParams *p, ClvMemo *memo, const ClvRow *row,
 		gradient[A] = a * memo->c[MEMO_DA] + left;
 		gradient[B] = b * (memo->c[MEMO_DB] - left / (b + x));
 	}
-	return memo->c[MEMO_LN] - x * log(seen) - r * ln_age + softplus(ln_odds);
+
+	/* The greater of the two terms of L is taken out. */
+	if (ln_odds < 0)
+		return memo->c[MEMO_LN] - x * (p->c[LN_ALPHA] + ln_age) - r * ln_age +
+			   softplus(ln_odds);
+	return memo->c[MEMO_LN] + memo->c[MEMO_ODDS] - x * log(alpha + row->t_x) -
+		   r * log1p(row->t_x / alpha) + softplus(-ln_odds);
 }
 
 /* What is known of the customer at T */

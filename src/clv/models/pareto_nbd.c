@@ -142,9 +142,14 @@ overlap(double e, double A, double f, double B, double t, Overlap *means)
 	return m * half * sum;
 }
 
-/* ln J, -INFINITY when t_x = T */
+/*
+ * The odds J that he left between t_x and T: ln J is the sum of *ln_left, on
+ * the scale of t_x, and *ln_gap, what the silence since then adds.  -INFINITY
+ * when t_x = T.
+ */
 static double
-ln_odds_left(const ClvParams *p, const ClvRow *row, Overlap *means)
+split_ln_odds(const ClvParams *p, const ClvRow *row, double *ln_left, double *ln_gap,
+			  Overlap *means)
 {
 	const double *theta = p->theta;
 	double A = theta[ALPHA] + row->t_x;
@@ -152,10 +157,17 @@ ln_odds_left(const ClvParams *p, const ClvRow *row, Overlap *means)
 	double gap = row->T - row->t_x;
 	double integral = overlap(theta[R] + row->x, A, theta[S] + 1, B, gap, means);
 
-	if (integral == 0)
-		return -INFINITY;
-	return log(theta[S] / B * integral) + (theta[R] + row->x) * log1p(gap / A) +
-		   theta[S] * log1p(gap / B);
+	*ln_left = integral > 0 ? log(theta[S] / B * integral) : -INFINITY;
+	*ln_gap = (theta[R] + row->x) * log1p(gap / A) + theta[S] * log1p(gap / B);
+	return *ln_left + *ln_gap;
+}
+
+static double
+ln_odds_left(const ClvParams *p, const ClvRow *row)
+{
+	double ln_left, ln_gap;
+
+	return split_ln_odds(p, row, &ln_left, &ln_gap, NULL);
 }
 
 static double
@@ -171,7 +183,9 @@ pareto_nbd_log_likelihood(const ClvParams *p, ClvMemo *memo, const ClvRow *row,
 	double ln_age_a = log1p(T / alpha);
 	double ln_age_b = log1p(T / beta);
 	Overlap means;
-	double ln_odds = ln_odds_left(p, row, gradient != NULL ? &means : NULL);
+	double ln_left, ln_gap;
+	double ln_odds =
+		split_ln_odds(p, row, &ln_left, &ln_gap, gradient != NULL ? &means : NULL);
 
 	if (memo->x != x)
 	{
@@ -205,8 +219,13 @@ pareto_nbd_log_likelihood(const ClvParams *p, ClvMemo *memo, const ClvRow *row,
 		if (buys < 0.5)
 			return log1p(-buys);
 	}
-	return memo->c[MEMO_LN] - (x == 0 ? 0 : x * log(alpha + T)) - r * ln_age_a -
-		   s * ln_age_b + softplus(ln_odds);
+
+	/* The greater of the two terms of L is taken out. */
+	if (ln_odds < 0)
+		return memo->c[MEMO_LN] - x * log(alpha + T) - r * ln_age_a - s * ln_age_b +
+			   softplus(ln_odds);
+	return memo->c[MEMO_LN] - x * log(alpha + row->t_x) - r * log1p(row->t_x / alpha) -
+		   s * log1p(row->t_x / beta) + ln_left + softplus(-ln_odds);
 }
 
 static double
@@ -214,7 +233,7 @@ pareto_nbd_p_alive(const ClvParams *p, double ahead, const ClvRow *row)
 {
 	if (isinf(ahead))
 		return 0;
-	return logistic(-ln_odds_left(p, row, NULL)) *
+	return logistic(-ln_odds_left(p, row)) *
 		   exp(-p->theta[S] * log1p(ahead / (p->theta[BETA] + row->T)));
 }
 
@@ -226,7 +245,7 @@ pareto_nbd_p_active(const ClvParams *p, double horizon, const ClvRow *row)
 	double A = p->theta[ALPHA] + row->T;
 	double B = p->theta[BETA] + row->T;
 
-	return logistic(-ln_odds_left(p, row, NULL)) * shape / A *
+	return logistic(-ln_odds_left(p, row)) * shape / A *
 		   overlap(shape + 1, A, p->theta[S], B, horizon, NULL);
 }
 
@@ -242,7 +261,7 @@ pareto_nbd_expected_purchases(const ClvParams *p, double horizon, const ClvRow *
 		lifetime = e > 0 ? B / e : INFINITY;
 	else
 		lifetime = B * one_minus_exp_over(e, log1p(horizon / B));
-	return logistic(-ln_odds_left(p, row, NULL)) * (p->theta[R] + row->x) / A * lifetime;
+	return logistic(-ln_odds_left(p, row)) * (p->theta[R] + row->x) / A * lifetime;
 }
 
 /* exp(-discount u) (B / (B+u))^s du with u = B (exp(v) - 1), over B */
@@ -295,8 +314,7 @@ pareto_nbd_discounted_purchases(const ClvParams *p, double discount, double hori
 								   discounted_lifetime(half + half * rule->node[i], &d));
 		lifetime *= half;
 	}
-	return logistic(-ln_odds_left(p, row, NULL)) * (p->theta[R] + row->x) / A * B *
-		   lifetime;
+	return logistic(-ln_odds_left(p, row)) * (p->theta[R] + row->x) / A * B * lifetime;
 }
 
 /* The n-th purchase of one who stays would come at u: density of ln u */
@@ -367,8 +385,7 @@ pareto_nbd_count_tail(const ClvParams *p, double n, double horizon, const ClvRow
 		return 0;
 	if (n == 1)
 		return pareto_nbd_p_active(p, horizon, row);
-	return logistic(-ln_odds_left(p, row, NULL)) *
-		   over_time(nth_purchase_alive, &d, horizon);
+	return logistic(-ln_odds_left(p, row)) * over_time(nth_purchase_alive, &d, horizon);
 }
 
 static double
@@ -376,7 +393,7 @@ pareto_nbd_count_probability(const ClvParams *p, double n, double horizon,
 							 const ClvRow *row)
 {
 	NthPurchase d = nth_purchase(p, n, row);
-	double ln_odds = ln_odds_left(p, row, NULL);
+	double ln_odds = ln_odds_left(p, row);
 
 	if (horizon == 0)
 		return n == 0 ? 1 : 0;
