@@ -138,7 +138,8 @@ static const double gauss_weight[5] = {
 	0.149451349150580593, 0.0666713443086881376,
 };
 
-#define MAX_DEPTH 64
+#define MAX_DEPTH  64
+#define MAX_PANELS 1000
 
 /* The integral over [a, b] added to one already done */
 static double
@@ -146,6 +147,7 @@ integrate_onto(double done, Integrand f, const void *context, double a, double b
 {
 	double end[MAX_DEPTH]; /* far ends of the intervals still to do */
 	int depth = 0;
+	int panels = 0;
 	double near = a;
 
 	end[0] = b;
@@ -169,11 +171,12 @@ integrate_onto(double done, Integrand f, const void *context, double a, double b
 		gauss *= fabs(half);
 
 		/*
-		 * Where the 10 points agree to 1e-10 the 21 points are right to the
-		 * last digits.
+		 * Where the 10 points agree to 1e-12 the 21 points are right to the
+		 * last digits.  An integrand with more rounding than that gets no better.
 		 */
-		if (fabs(kronrod - gauss) <= 1e-10 * (done + kronrod) || depth == MAX_DEPTH - 1 ||
-			middle == near)
+		panels++;
+		if (fabs(kronrod - gauss) <= 1e-12 * (done + kronrod) || depth == MAX_DEPTH - 1 ||
+			panels > MAX_PANELS)
 		{
 			done += kronrod;
 			near = end[depth];
@@ -191,49 +194,67 @@ integrate(Integrand f, const void *context, double a, double b)
 	return integrate_onto(0, f, context, a, b);
 }
 
-/* Beta(a, b) in s = ln(p / (1 - p)), times f */
+/*
+ * Beta(a, b) in d = ln(p / (1 - p)) - ln(a / b), so that the highest point of
+ * its density is d = 0 and large a and b leave nothing to cancel there.
+ */
 typedef struct BetaMean
 {
 	double a;
 	double b;
-	double peak;	  /* ln of the density of s at its highest point */
-	double ln_p_peak; /* ln a/(a+b), ln b/(a+b): p and 1-p there */
-	double ln_q_peak;
+	double peak; /* ln of the density of d at 0 */
 	Integrand f;
 	const void *context;
 } BetaMean;
 
+/* exp(x) - 1 - x */
 static double
-beta_density(const BetaMean *mean, double s)
+expm1_minus(double x)
 {
-	double ln_p, ln_q;
+	double term = x * x / 2;
+	double sum = 0;
 
-	/* Large a or b cancel in the plain form; far out there is nothing to cancel. */
-	if (mean->a + mean->b > 200 && fabs(s) < 700)
-		return exp(s < 0 ? ln_beta_kernel(mean->a, mean->b, exp(s), 1)
-						 : ln_beta_kernel(mean->a, mean->b, 1, exp(-s)));
-	ln_q = -softplus(s);
-	ln_p = s < 0 ? s + ln_q : -softplus(-s);
-	return exp(mean->peak + mean->a * (ln_p - mean->ln_p_peak) +
-			   mean->b * (ln_q - mean->ln_q_peak));
+	if (fabs(x) > 0.5)
+		return expm1(x) - x;
+	for (int k = 3; fabs(term) > DBL_EPSILON / 8 * sum; k++)
+	{
+		sum += term;
+		term *= x / k;
+	}
+	return sum;
+}
+
+/* ln of the density, less its peak, for a <= b: a d - (a+b) ln(1 + y) */
+static double
+beta_fall(double a, double b, double d)
+{
+	double y = a / (a + b) * expm1(d);
+
+	if (fabs(d) < 0.5)
+		return -a * expm1_minus(d) - (a + b) * log1p_minus(y);
+	if (d > 700)
+		return -b * d - (a + b) * log(a / (a + b));
+	return a * d - (a + b) * log1p(y);
 }
 
 static double
-beta_integrand(double s, const void *context)
+beta_integrand(double d, const void *context)
 {
 	const BetaMean *mean = context;
-	double density = beta_density(mean, s);
+	double a = mean->a;
+	double b = mean->b;
+	double density =
+		exp(mean->peak + (a <= b ? beta_fall(a, b, d) : beta_fall(b, a, -d)));
 
-	return density == 0 ? 0 : density * mean->f(logistic(s), mean->context);
+	return density == 0 ? 0 : density * mean->f(1 / (1 + b / a * exp(-d)), mean->context);
 }
 
 double
 beta_mean(double a, double b, Integrand f, const void *context)
 {
-	BetaMean mean = {a, b,		ln_beta_kernel(a, b, a, b), -log1p(b / a), -log1p(a / b),
-					 f, context};
+	BetaMean mean = {a, b, ln_beta_kernel(a, b, a, b), f, context};
 	double width = fmin(1, sqrt(1 / a + 1 / b));
-	double top = log(a) - log(b);
+	double top = 0;
 	double value = beta_integrand(top, &mean);
 	double sum = 0;
 

@@ -352,11 +352,11 @@ given_p(double p, const void *context)
 			continue;
 		if (q < 0.5)
 		{
-			/* Few purchases count. */
 			double probability = exp(-shape * log1p(at->tau));
 			double power = 1;
 
-			for (int events = 0; events < 60 * c->k; events++)
+			/* Few purchases count, but for those that are as good as sure. */
+			for (int events = 0; power > 1e-18 * others && power > 0; events++)
 			{
 				others += probability * power;
 				if ((events + 1 + j) % c->k == 0)
