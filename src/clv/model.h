@@ -31,7 +31,7 @@
 
 #define CLV_MAX_PARAMS		  5
 #define CLV_MAX_CONSTANTS	  24
-#define CLV_MAX_K			  64	  /* the largest Erlang shape */
+#define CLV_MAX_K			  20	  /* the largest Erlang shape */
 #define CLV_MAX_OPPORTUNITIES 1000000 /* bg/bb counts them one by one */
 #define CLV_PARAM_MIN		  1e-100  /* parameters outside are refused */
 #define CLV_PARAM_MAX		  1e100

@@ -249,24 +249,26 @@ beta_integrand(double d, const void *context)
 	return density == 0 ? 0 : density * mean->f(1 / (1 + b / a * exp(-d)), mean->context);
 }
 
-double
-beta_mean(double a, double b, Integrand f, const void *context)
+/*
+ * The integral over the real line of an integrand with one peak, near 0, of
+ * about this width or more.
+ */
+static double
+integrate_peak(Integrand f, const void *context, double width)
 {
-	BetaMean mean = {a, b, ln_beta_kernel(a, b, a, b), f, context};
-	double width = fmin(1, sqrt(1 / a + 1 / b));
 	double top = 0;
-	double value = beta_integrand(top, &mean);
+	double value = f(top, context);
 	double sum = 0;
 
 	/*
-	 * Walk to the top of the integrand: the density's own, moved by f.  It
-	 * need not be found exactly.
+	 * Walk to the top of the integrand: that of the density, moved by what
+	 * is averaged.  It need not be found exactly.
 	 */
 	for (int direction = -1; direction <= 1; direction += 2)
 	{
 		for (double step = width; step >= width / 2;)
 		{
-			double next = beta_integrand(top + direction * step, &mean);
+			double next = f(top + direction * step, context);
 
 			if (next > value)
 			{
@@ -291,11 +293,45 @@ beta_mean(double a, double b, Integrand f, const void *context)
 		{
 			double far = near + direction * step;
 
-			sum = integrate_onto(sum, beta_integrand, &mean, near, far);
+			sum = integrate_onto(sum, f, context, near, far);
 			near = far;
-			if (beta_integrand(far, &mean) * step <= sum * 1e-18)
+			if (f(far, context) * step <= sum * 1e-18)
 				break;
 		}
 	}
 	return sum;
+}
+
+double
+beta_mean(double a, double b, Integrand f, const void *context)
+{
+	BetaMean mean = {a, b, ln_beta_kernel(a, b, a, b), f, context};
+
+	return integrate_peak(beta_integrand, &mean, fmin(1, sqrt(1 / a + 1 / b)));
+}
+
+/* Gamma(shape) in d = ln(g / shape) */
+typedef struct GammaMean
+{
+	double shape;
+	double peak; /* ln of the density of d at 0 */
+	Integrand f;
+	const void *context;
+} GammaMean;
+
+static double
+gamma_integrand(double d, const void *context)
+{
+	const GammaMean *mean = context;
+	double density = exp(mean->peak - mean->shape * expm1_minus(d));
+
+	return density == 0 ? 0 : density * mean->f(mean->shape * exp(d), mean->context);
+}
+
+double
+gamma_mean(double shape, Integrand f, const void *context)
+{
+	GammaMean mean = {shape, ln_gamma_peak(shape), f, context};
+
+	return integrate_peak(gamma_integrand, &mean, fmin(1, sqrt(1 / shape)));
 }

@@ -1,7 +1,7 @@
 /*
  * quadrature.h
  *	  Integrals of smooth functions: fixed Gauss-Legendre rules for hot loops,
- *	  an adaptive rule for the rest, and means over a beta distribution.
+ *	  an adaptive rule for the rest, and means over beta and gamma distributions.
  */
 #ifndef NUMERICS_QUADRATURE_H
 #define NUMERICS_QUADRATURE_H
@@ -35,5 +35,8 @@ extern double integrate(Integrand f, const void *context, double a, double b);
  * given p, which may be 0 or 1 by underflow.
  */
 extern double beta_mean(double a, double b, Integrand f, const void *context);
+
+/* E[f(g)], g ~ Gamma(shape, rate 1), for f > 0 that is smooth in ln g */
+extern double gamma_mean(double shape, Integrand f, const void *context);
 
 #endif /* NUMERICS_QUADRATURE_H */

@@ -122,6 +122,12 @@ stirling_error(double z)
 }
 
 double
+ln_gamma_peak(double z)
+{
+	return 0.5 * log(z) - HALF_LN_2PI - stirling_error(z);
+}
+
+double
 ln_rising(double z, double n)
 {
 	double shifted = 0;

@@ -32,6 +32,9 @@ extern double ln_binomial(double n, double k);
 /* ln [ z^a (1-z)^b / B(a, b) ] at z = p / (p + q) */
 extern double ln_beta_kernel(double a, double b, double p, double q);
 
+/* ln [ z^z exp(-z) / Gamma(z) ]: the height of a gamma density */
+extern double ln_gamma_peak(double z);
+
 /* The regularised incomplete beta function I_z(a, b) at z = p / (p + q) */
 extern double incomplete_beta(double a, double b, double p, double q);
 

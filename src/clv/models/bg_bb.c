@@ -217,6 +217,8 @@ bg_bb_discounted_purchases(const ClvParams *p, double discount, double horizon,
 
 	if (horizon == 0)
 		return 0;
+	if (isinf(horizon) && discount == 0 && c.gamma <= 1)
+		return INFINITY;
 
 	/* The sum over j = 1 .. horizon of P(stays through j) (1 + discount)^-j */
 	return c.p_alive * (c.alpha / (c.alpha + c.beta)) * (c.delta / (c.gamma + c.delta)) /

@@ -30,6 +30,7 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "clv/models/beta_geometric.h"
 #include "clv/models/models.h"
 #include "clv/models/start.h"
 #include "numerics/quadrature.h"
@@ -57,7 +58,7 @@ enum
 /* Weights that outgrow a double are scaled down together. */
 #define LARGE	  1e200
 #define LN_LARGE  460.517018598809136803598290936872841520220
-#define MAX_TERMS 20000
+#define MAX_TERMS 2000
 
 static bool
 is_mbg(const ClvParams *p)
@@ -372,12 +373,15 @@ given_p(double p, const void *context)
 		for (int i = 1; i < c->k; i++)
 			one += expm1(-i * ln_s);
 		one = log1p(one / c->k) + j * ln_s - shape * log1p(-expm1(ln_s) * at->tau);
-		for (int m = 1; m < c->k; m++)
+		/* The others come in conjugate pairs, but for -1. */
+		for (int m = 1; 2 * m <= c->k; m++)
 		{
 			double complex root = exp(ln_s) * cexp(2 * M_PI * I * m / c->k);
 
-			others += creal(-p / q / c->k / (1 - 1 / root) * cpow(root, j) *
-							cexp(-shape * clog(1 + (1 - root) * at->tau)));
+			double part = creal(-p / q / c->k / (1 - 1 / root) * cpow(root, j) *
+								cexp(-shape * clog(1 + (1 - root) * at->tau)));
+
+			others += 2 * m == c->k ? part : 2 * part;
 		}
 		survives += c->phase[j] * (exp(one) + others);
 		missing += c->phase[j] * (-expm1(one) - others);
@@ -430,13 +434,14 @@ cnbd_k_expected_purchases(const ClvParams *p, double horizon, const ClvRow *row)
 			   : c.p_alive * expected_while_alive(&c, horizon);
 }
 
-/* discount exp(-discount u) E[purchases in u] du with u = A (exp(v) - 1) */
 typedef struct Discounted
 {
 	const Customer *c;
 	double discount;
+	int phase;
 } Discounted;
 
+/* discount exp(-discount u) E[purchases in u] du with u = A (exp(v) - 1) */
 static double
 discounted_expected(double v, const void *context)
 {
@@ -446,13 +451,31 @@ discounted_expected(double v, const void *context)
 	return d->discount * d->c->A * exp(v - d->discount * u) * over_events(d->c, u, true);
 }
 
+/*
+ * Without end, at one lambda = g / A: the time to an event is worth rho =
+ * lambda / (lambda + discount), the n-th purchase rho^(k n - j) q^(n-1), and
+ * their sum over n and mean over p is a beta-geometric lifetime.
+ */
+static double
+discounted_given_lambda(double g, const void *context)
+{
+	const Discounted *d = context;
+	const Customer *c = d->c;
+	double y = log1p(d->discount * c->A / g); /* -ln rho */
+
+	if (y > 700)
+		return 0;
+	return exp(-(c->k - d->phase) * y) *
+		   beta_geometric_lifetime(c->a, c->B, expm1(c->k * y), INFINITY);
+}
+
 static double
 cnbd_k_discounted_purchases(const ClvParams *p, double discount, double horizon,
 							const ClvRow *row)
 {
 	Customer c;
-	Discounted d = {&c, discount};
-	double end;
+	Discounted d = {&c, discount, 0};
+	double sum = 0;
 
 	if (discount == 0)
 		return cnbd_k_expected_purchases(p, horizon, row);
@@ -460,15 +483,20 @@ cnbd_k_discounted_purchases(const ClvParams *p, double discount, double horizon,
 		return 0;
 	cnbd_k_posterior(p, row, &c);
 
-	/* By parts: int exp(-discount u) dE(u) */
-	if (discount * horizon > 42)
+	if (isinf(horizon) || discount * horizon > 42)
 	{
-		end = log1p(42 / discount / c.A);
-		return c.p_alive * integrate(discounted_expected, &d, end, 0);
+		for (; d.phase < c.k; d.phase++)
+		{
+			if (c.phase[d.phase] > 0)
+				sum += c.phase[d.phase] *
+					   gamma_mean(c.shape + d.phase, discounted_given_lambda, &d);
+		}
+		return c.p_alive * sum;
 	}
-	end = log1p(horizon / c.A);
+
+	/* By parts: int exp(-discount u) dE(u) */
 	return c.p_alive * (exp(-discount * horizon) * over_events(&c, horizon, true) +
-						integrate(discounted_expected, &d, end, 0));
+						integrate(discounted_expected, &d, log1p(horizon / c.A), 0));
 }
 
 static void

@@ -172,7 +172,7 @@ static const struct
 	[CLV_OK] = {"", ""},
 	[CLV_PARAM_NOT_POSITIVE] = {"parameter",
 								"A parameter must lie between 1e-100 and 1e100."},
-	[CLV_PARAM_NOT_K] = {"k", "The regularity k must be a whole number from 1 to 64."},
+	[CLV_PARAM_NOT_K] = {"k", "The regularity k must be a whole number from 1 to 20."},
 	[CLV_X_NOT_COUNT] = {"frequency",
 						 "The number of purchases must be a whole number, at least 0."},
 	[CLV_TX_NOT_TIME] = {"recency",

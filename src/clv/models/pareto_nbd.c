@@ -257,8 +257,10 @@ pareto_nbd_expected_purchases(const ClvParams *p, double horizon, const ClvRow *
 	double e = p->theta[S] - 1;
 	double lifetime; /* E[time he is alive until the horizon] */
 
+	if (isinf(horizon) && e <= 0)
+		return INFINITY;
 	if (isinf(horizon))
-		lifetime = e > 0 ? B / e : INFINITY;
+		lifetime = B / e;
 	else
 		lifetime = B * one_minus_exp_over(e, log1p(horizon / B));
 	return logistic(-ln_odds_left(p, row)) * (p->theta[R] + row->x) / A * lifetime;
