@@ -141,8 +141,7 @@ static const double gauss_weight[5] = {
 #define MAX_DEPTH  64
 #define MAX_PANELS 1000
 
-/* The integral over [a, b] added to one already done */
-static double
+double
 integrate_onto(double done, Integrand f, const void *context, double a, double b)
 {
 	double end[MAX_DEPTH]; /* far ends of the intervals still to do */

@@ -30,6 +30,10 @@ typedef double (*Integrand)(double x, const void *context);
  */
 extern double integrate(Integrand f, const void *context, double a, double b);
 
+/* ... added to `done`, to the precision of the sum: for pieces of one integral */
+extern double integrate_onto(double done, Integrand f, const void *context, double a,
+							 double b);
+
 /*
  * E[f(p)], p ~ Beta(a, b), for f > 0 that is smooth in ln(p / (1 - p)).  f is
  * given p, which may be 0 or 1 by underflow.

@@ -417,7 +417,7 @@ static double
 expected_while_alive(const Customer *c, double t)
 {
 	if (isinf(t))
-		return c->a > 1 ? (c->a + c->B - 1) / (c->a - 1) : INFINITY;
+		return (c->a + c->B - 1) / (c->a - 1);
 	return over_events(c, t, true);
 }
 
@@ -429,9 +429,9 @@ cnbd_k_expected_purchases(const ClvParams *p, double horizon, const ClvRow *row)
 	if (horizon == 0)
 		return 0;
 	cnbd_k_posterior(p, row, &c);
-	return c.p_alive == 0 && isinf(horizon) && c.a <= 1
-			   ? INFINITY
-			   : c.p_alive * expected_while_alive(&c, horizon);
+	if (isinf(horizon) && c.a <= 1)
+		return INFINITY;
+	return c.p_alive == 0 ? 0 : c.p_alive * expected_while_alive(&c, horizon);
 }
 
 typedef struct Discounted
@@ -482,6 +482,8 @@ cnbd_k_discounted_purchases(const ClvParams *p, double discount, double horizon,
 	if (horizon == 0)
 		return 0;
 	cnbd_k_posterior(p, row, &c);
+	if (c.p_alive == 0)
+		return 0;
 
 	if (isinf(horizon) || discount * horizon > 42)
 	{

@@ -56,26 +56,119 @@ typedef struct Overlap
 } Overlap;
 
 /*
- * int_0^t (A / (A+u))^e (B / (B+u))^f du, and the means if wanted; e, f > 0.
- *
- * In v = ln(1 + u / m), m the lesser of A and B, with c = m / (the greater one)
- * and w = ln(1 + c (exp(v) - 1)) it is m int exp(-(g-1) v - h w) dv, where g and
- * h are the exponents of the lesser and the greater.  The exponent is concave
- * and singular nowhere nearer than pi from the real line.
+ * An overlap integral int_0^t (A / (A+u))^e (B / (B+u))^f du, in v = ln(1 + u /
+ * m), m the lesser of A and B.  With c = m / (the greater one) and w = ln(1 + c
+ * (exp(v) - 1)) it is m int exp(-(g-1) v - h w) dv, where g and h are the
+ * exponents of the lesser and the greater.  The exponent is concave in v and
+ * singular nowhere nearer than pi from the real line.
  */
+typedef struct Overlapping
+{
+	double c;
+	double g; /* the exponent less 1 */
+	double h;
+} Overlapping;
+
+/* The integral, and those of v, w, exp(-v) and exp(-w) over the same weight */
+enum
+{
+	WEIGHT,
+	BY_V,
+	BY_W,
+	OVER_V,
+	OVER_W,
+	INTEGRALS
+};
+
+static inline void
+overlap_at(const Overlapping *o, double v, double weight, int count, double *sum)
+{
+	double grown = exp(v);						/* 1 + u / m */
+	double grown_c = (1 - o->c) + o->c * grown; /* 1 + u / (the greater) */
+
+	/* The rounding of w counts h times. */
+	double w = o->h > 50 ? log1p(o->c * expm1(v)) : log(grown_c);
+	double y = weight * exp(-o->g * v - o->h * w);
+
+	sum[WEIGHT] += y;
+	if (count > 1)
+	{
+		sum[BY_V] += y * v;
+		sum[BY_W] += y * w;
+		sum[OVER_V] += y / grown;
+		sum[OVER_W] += y / grown_c;
+	}
+}
+
+typedef struct OneOverlap
+{
+	const Overlapping *o;
+	int which;
+} OneOverlap;
+
+static double
+overlap_integrand(double v, const void *context)
+{
+	const OneOverlap *one = context;
+	double sum[INTEGRALS] = {0, 0, 0, 0, 0};
+
+	overlap_at(one->o, v, 1, INTEGRALS, sum);
+	return sum[one->which];
+}
+
+/* The integrals over [0, end] */
+static void
+overlap_sums(const Overlapping *o, double end, int count, double *sum)
+{
+	double steepest = fmax(fabs(o->g + o->h * o->c), fabs(o->g + o->h));
+
+	for (int panels = 1; panels <= 128; panels *= 2)
+	{
+		double half = end / (2 * panels);
+		const GaussRule *rule = gauss_rule(half * steepest, M_PI / half);
+
+		if (rule == NULL)
+			continue;
+		for (int k = 0; k < panels; k++)
+		{
+			double middle = (2 * k + 1) * half;
+
+			for (int i = 0; i < rule->half; i++)
+			{
+				double weight = half * rule->weight[i];
+
+				overlap_at(o, middle - half * rule->node[i], weight, count, sum);
+				overlap_at(o, middle + half * rule->node[i], weight, count, sum);
+			}
+		}
+		return;
+	}
+
+	/* Parameters far from any data: piece by piece, as closely as it takes */
+	for (int i = 0; i < count; i++)
+	{
+		OneOverlap one = {o, i};
+		int pieces = (int) ceil(end / 4);
+
+		for (int k = 0; k < pieces; k++)
+			sum[i] = integrate_onto(sum[i], overlap_integrand, &one, end * k / pieces,
+									end * (k + 1) / pieces);
+	}
+}
+
+/* The overlap integral, and the means over it if wanted; e, f > 0, e + f > 1 */
 static double
 overlap(double e, double A, double f, double B, double t, Overlap *means)
 {
 	bool a_is_less = A <= B;
 	double m = a_is_less ? A : B;
-	double c = a_is_less ? A / B : B / A;
-	double g = (a_is_less ? e : f) - 1;
-	double h = a_is_less ? f : e;
+	Overlapping o = {a_is_less ? A / B : B / A, (a_is_less ? e : f) - 1,
+					 a_is_less ? f : e};
+	double k = o.g + o.h;
+	double ln_c = log(o.c);
 	double end = log1p(t / m);
-	double sum = 0, sum_v = 0, sum_w = 0, sum_over_v = 0, sum_over_w = 0;
-	double half;
-	int panels = 1;
-	const GaussRule *rule;
+	double straight = NEGLIGIBLE - ln_c; /* from here on w = v + ln c */
+	double sum[INTEGRALS] = {0, 0, 0, 0, 0};
 
 	if (t == 0)
 	{
@@ -85,61 +178,31 @@ overlap(double e, double A, double f, double B, double t, Overlap *means)
 	}
 
 	/* The exponent is below its tangent at 0 and below its asymptote. */
-	if (g + h * c > 0)
-		end = fmin(end, NEGLIGIBLE / (g + h * c));
-	if (g + h > 0)
-		end = fmin(end, (NEGLIGIBLE - h * log(c)) / (g + h));
-
-	for (;;)
+	if (o.g + o.h * o.c > 0)
+		end = fmin(end, NEGLIGIBLE / (o.g + o.h * o.c));
+	end = fmin(end, (NEGLIGIBLE - o.h * ln_c) / k);
+	overlap_sums(&o, fmin(end, straight), means != NULL ? INTEGRALS : 1, sum);
+	if (end > straight)
 	{
-		half = end / (2 * panels);
-		rule = gauss_rule(half * fmax(fabs(g + h * c), fabs(g + h)), M_PI / half);
-		if (rule != NULL)
-			break;
-		panels *= 2;
-	}
+		double length = end - straight;
+		double factor = exp(-k * straight - o.h * ln_c);
+		double rest = one_minus_exp_over(k, length);
+		double by_length = k * length > 1e-5 ? (rest - length * exp(-k * length)) / k
+											 : length * length / 2;
 
-	for (int k = 0; k < panels; k++)
-	{
-		double middle = (2 * k + 1) * half;
-
-		for (int i = 0; i < 2 * rule->half; i++)
-		{
-			int side = i < rule->half ? i : i - rule->half;
-			double v =
-				middle + half * (i < rule->half ? -rule->node[side] : rule->node[side]);
-			double grown = exp(v);				  /* 1 + u / m */
-			double grown_c = (1 - c) + c * grown; /* 1 + u / (the greater) */
-			double w, y;
-
-			/* The rounding of w counts h times. */
-			if (v > 700)
-				w = v + log(c);
-			else if (h > 50)
-				w = log1p(c * expm1(v));
-			else
-				w = log(grown_c);
-			y = rule->weight[side] * exp(-g * v - h * w);
-
-			sum += y;
-			if (means != NULL)
-			{
-				sum_v += y * v;
-				sum_w += y * w;
-				sum_over_v += y / grown;
-				sum_over_w += y / grown_c;
-			}
-		}
+		sum[WEIGHT] += factor * rest;
+		sum[BY_V] += factor * (straight * rest + by_length);
+		sum[BY_W] += factor * ((straight + ln_c) * rest + by_length);
 	}
 
 	if (means != NULL)
 	{
-		means->ln_a = (a_is_less ? sum_v : sum_w) / sum;
-		means->ln_b = (a_is_less ? sum_w : sum_v) / sum;
-		means->over_a = (a_is_less ? sum_over_v : sum_over_w) / sum;
-		means->over_b = (a_is_less ? sum_over_w : sum_over_v) / sum;
+		means->ln_a = sum[a_is_less ? BY_V : BY_W] / sum[WEIGHT];
+		means->ln_b = sum[a_is_less ? BY_W : BY_V] / sum[WEIGHT];
+		means->over_a = sum[a_is_less ? OVER_V : OVER_W] / sum[WEIGHT];
+		means->over_b = sum[a_is_less ? OVER_W : OVER_V] / sum[WEIGHT];
 	}
-	return m * half * sum;
+	return m * sum[WEIGHT];
 }
 
 /*
