@@ -33,8 +33,9 @@
 #define CLV_MAX_CONSTANTS	  24
 #define CLV_MAX_K			  20	  /* the largest Erlang shape */
 #define CLV_MAX_OPPORTUNITIES 1000000 /* bg/bb counts them one by one */
-#define CLV_PARAM_MIN		  1e-100  /* parameters outside are refused */
-#define CLV_PARAM_MAX		  1e100
+#define CLV_PARAM_MIN		  1e-12	  /* parameters outside are refused */
+#define CLV_PARAM_MAX		  1e12
+#define CLV_TIME_MAX		  1e12 /* and times, money and discounts above */
 
 /*
  * What is wrong with parameters, a row or an argument.  clv_status_text()

@@ -74,26 +74,27 @@ one_minus_exp_over(double e, double y)
 	return fabs(ey) < DBL_EPSILON / 4 ? y : -expm1(-ey) / e;
 }
 
+/* ln z - digamma(z) for z >= STIRLING_FROM: 1/2z and the sum of B_2k / (2k z^2k) */
+static double
+digamma_series(double z)
+{
+	double w = 1 / (z * z);
+
+	return 0.5 / z + w * (1.0 / 12 -
+						  w * (1.0 / 120 -
+							   w * (1.0 / 252 -
+									w * (1.0 / 240 - w * (1.0 / 132 - w * (691.0 / 32760 -
+																		   w / 12))))));
+}
+
 double
 digamma(double z)
 {
 	double below = 0;
-	double w;
 
-	while (z < STIRLING_FROM)
-	{
+	for (; z < STIRLING_FROM; z += 1)
 		below += 1 / z;
-		z += 1;
-	}
-	w = 1 / (z * z);
-	/* Bernoulli numbers: B_2k / 2k */
-	return log(z) - 0.5 / z -
-		   w * (1.0 / 12 -
-				w * (1.0 / 120 -
-					 w * (1.0 / 252 -
-						  w * (1.0 / 240 -
-							   w * (1.0 / 132 - w * (691.0 / 32760 - w / 12)))))) -
-		   below;
+	return log(z) - digamma_series(z) - below;
 }
 
 /* delta(z) for z >= STIRLING_FROM: the sum of B_2k / (2k (2k-1) z^(2k-1)) */
@@ -174,15 +175,17 @@ ln_rising(double z, double n)
 double
 digamma_rising(double z, double n)
 {
+	double sum = 0;
+
 	if (n <= PRODUCT_TO && n == floor(n))
 	{
-		double sum = 0;
-
 		for (int i = 0; i < n; i++)
 			sum += 1 / (z + i);
 		return sum;
 	}
-	return digamma(z + n) - digamma(z);
+	for (; z < STIRLING_FROM; z += 1)
+		sum += n / (z + n) / z;
+	return sum + log1p(n / z) + (digamma_series(z) - digamma_series(z + n));
 }
 
 /*
@@ -239,23 +242,29 @@ ln_binomial(double n, double k)
 	return ln_rising(n - fewer + 1, fewer) - ln_rising(1, fewer);
 }
 
-double
-ln_beta_kernel(double a, double b, double p, double q)
+/* a ln(z n / a) + b ln((1-z) n / b), n = a + b: what the beta kernel falls from its top
+ */
+static double
+beta_lead(double a, double b, double p, double q)
 {
 	double n = a + b;
 	double total = p + q;
-	double lead; /* a ln(z n / a) + b ln((1 - z) n / b) */
 	double from_a = (p * b - q * a) / (a * total);
 	double from_b = (q * a - p * b) / (b * total);
 
 	if (fabs(from_a) < 0.5 && fabs(from_b) < 0.5)
-		lead = a * log1p_minus(from_a) + b * log1p_minus(from_b);
-	else
-		lead = a * (fabs(from_a) < 0.5 ? log1p(from_a) : log(p / total * (n / a))) +
-			   b * (fabs(from_b) < 0.5 ? log1p(from_b) : log(q / total * (n / b)));
+		return a * log1p_minus(from_a) + b * log1p_minus(from_b);
+	return a * (fabs(from_a) < 0.5 ? log1p(from_a) : log(p / total * (n / a))) +
+		   b * (fabs(from_b) < 0.5 ? log1p(from_b) : log(q / total * (n / b)));
+}
 
-	return lead + 0.5 * (log(a) + log(b / n)) - HALF_LN_2PI + stirling_error(n) -
-		   stirling_error(a) - stirling_error(b);
+double
+ln_beta_kernel(double a, double b, double p, double q)
+{
+	double n = a + b;
+
+	return beta_lead(a, b, p, q) + 0.5 * (log(a) + log(b / n)) - HALF_LN_2PI +
+		   stirling_error(n) - stirling_error(a) - stirling_error(b);
 }
 
 /*
@@ -275,7 +284,7 @@ beta_fraction(double a, double b, double z)
 		d = tiny;
 	d = 1 / d;
 	h = d;
-	for (int m = 1; m <= 1000000; m++)
+	for (int m = 1; m <= 100000; m++)
 	{
 		double even = m * (b - m) * z / ((a + 2 * m - 1) * (a + 2 * m));
 		double odd = -(a + m) * (a + b + m) * z / ((a + 2 * m) * (a + 2 * m + 1));
@@ -314,9 +323,19 @@ incomplete_beta(double a, double b, double p, double q)
 		return 0;
 	if (q <= 0)
 		return 1;
+
+	/* N. M. Temme's expansion (SIAM J. Math. Anal. 13, 1982), of which nothing but
+	 * its first term is left for such counts */
+	if (a > 1e10 && b > 1e10)
+	{
+		double root = sqrt(fmax(-beta_lead(a, b, p, q), 0));
+
+		return 0.5 * erfc(p / a < q / b ? root : -root);
+	}
 	if (z < (a + 1) / (a + b + 2))
-		return exp(ln_beta_kernel(a, b, p, q)) * beta_fraction(a, b, z) / a;
-	return 1 - exp(ln_beta_kernel(a, b, p, q)) * beta_fraction(b, a, q / (p + q)) / b;
+		return fmin(exp(ln_beta_kernel(a, b, p, q)) * beta_fraction(a, b, z) / a, 1);
+	return fmax(
+		1 - exp(ln_beta_kernel(a, b, p, q)) * beta_fraction(b, a, q / (p + q)) / b, 0);
 }
 
 typedef struct ExponentialIntegral

@@ -389,17 +389,25 @@ given_p(double p, const void *context)
 	return at->purchases ? missing / p : survives;
 }
 
+/* Are the events within t few enough to be counted one by one? */
+static bool
+few_events(const Customer *c, double t)
+{
+	double mean = (c->shape + c->k) * t / c->A;
+
+	return mean + 10 * sqrt(mean * (1 + t / c->A)) < 500 &&
+		   MAX_TERMS * log1p(c->A / t) > 37;
+}
+
 static double
 over_events(const Customer *c, double t, bool purchases)
 {
-	double mean = (c->shape + c->k) * t / c->A;
 	AtTime at = {c, t / c->A, purchases};
 
 	if (t == 0)
 		return purchases ? 0 : 1;
-	if (mean + 10 * sqrt(mean * (1 + t / c->A)) < 500 && MAX_TERMS * log1p(c->A / t) > 37)
-		return sum_over_events(c, t, purchases);
-	return beta_mean(c->a, c->B, given_p, &at);
+	return few_events(c, t) ? sum_over_events(c, t, purchases)
+							: beta_mean(c->a, c->B, given_p, &at);
 }
 
 static double
@@ -475,6 +483,7 @@ cnbd_k_discounted_purchases(const ClvParams *p, double discount, double horizon,
 {
 	Customer c;
 	Discounted d = {&c, discount, 0};
+	double end = log1p(horizon / (p->theta[ALPHA] + row->T));
 	double sum = 0;
 
 	if (discount == 0)
@@ -496,9 +505,27 @@ cnbd_k_discounted_purchases(const ClvParams *p, double discount, double horizon,
 		return c.p_alive * sum;
 	}
 
-	/* By parts: int exp(-discount u) dE(u) */
-	return c.p_alive * (exp(-discount * horizon) * over_events(&c, horizon, true) +
-						integrate(discounted_expected, &d, log1p(horizon / c.A), 0));
+	/* By parts: int exp(-discount u) dE(u).  Where that is dear, with fixed nodes */
+	sum = exp(-discount * horizon) * over_events(&c, horizon, true);
+	if (end < 4 && few_events(&c, horizon))
+		sum += integrate(discounted_expected, &d, end, 0);
+	else
+	{
+		const GaussRule *rule = gauss_rule(30, 1);
+		int pieces = (int) ceil(end / 2);
+		double half = end / (2 * pieces);
+
+		for (int k = 0; k < pieces; k++)
+		{
+			double middle = (2 * k + 1) * half;
+
+			for (int i = 0; i < rule->half; i++)
+				sum += half * rule->weight[i] *
+					   (discounted_expected(middle - half * rule->node[i], &d) +
+						discounted_expected(middle + half * rule->node[i], &d));
+		}
+	}
+	return c.p_alive * sum;
 }
 
 static void

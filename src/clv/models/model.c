@@ -70,7 +70,7 @@ is_count(double x)
 static bool
 is_time(double t)
 {
-	return t >= 0 && t <= CLV_PARAM_MAX;
+	return t >= 0 && t <= CLV_TIME_MAX;
 }
 
 /* Purchases in continuous time: x, t_x, T. */
@@ -124,7 +124,7 @@ clv_check_spend(const ClvRow *row)
 {
 	if (!is_count(row->x))
 		return CLV_X_NOT_COUNT;
-	if (row->x > 0 && !(row->zbar >= CLV_PARAM_MIN && row->zbar <= CLV_PARAM_MAX))
+	if (row->x > 0 && !(row->zbar >= CLV_PARAM_MIN && row->zbar <= CLV_TIME_MAX))
 		return CLV_ZBAR_NOT_POSITIVE;
 	return CLV_OK;
 }
@@ -140,7 +140,7 @@ clv_check_renewal(const ClvRow *row)
 ClvStatus
 clv_check_horizon(const ClvModel *model, double horizon)
 {
-	if (!(horizon >= 0 && (horizon <= CLV_PARAM_MAX || isinf(horizon))))
+	if (!(horizon >= 0 && (horizon <= CLV_TIME_MAX || isinf(horizon))))
 		return CLV_HORIZON_NOT_TIME;
 	if (model->discrete && isfinite(horizon))
 	{
@@ -155,7 +155,7 @@ clv_check_horizon(const ClvModel *model, double horizon)
 ClvStatus
 clv_check_discount(double discount)
 {
-	return discount >= 0 && discount <= CLV_PARAM_MAX ? CLV_OK : CLV_DISCOUNT_NOT_RATE;
+	return discount >= 0 && discount <= CLV_TIME_MAX ? CLV_OK : CLV_DISCOUNT_NOT_RATE;
 }
 
 ClvStatus
@@ -171,13 +171,13 @@ static const struct
 } status_table[] = {
 	[CLV_OK] = {"", ""},
 	[CLV_PARAM_NOT_POSITIVE] = {"parameter",
-								"A parameter must lie between 1e-100 and 1e100."},
+								"A parameter must lie between 1e-12 and 1e12."},
 	[CLV_PARAM_NOT_K] = {"k", "The regularity k must be a whole number from 1 to 20."},
 	[CLV_X_NOT_COUNT] = {"frequency",
 						 "The number of purchases must be a whole number, at least 0."},
 	[CLV_TX_NOT_TIME] = {"recency",
-						 "The time of the last purchase must be finite and at least 0."},
-	[CLV_T_NOT_TIME] = {"age", "The time observed must be finite and at least 0."},
+						 "The time of the last purchase must be between 0 and 1e12."},
+	[CLV_T_NOT_TIME] = {"age", "The time observed must be between 0 and 1e12."},
 	[CLV_TX_AFTER_T] = {"recency",
 						"The last purchase cannot be later than the time observed."},
 	[CLV_TX_WITHOUT_X] =
@@ -191,16 +191,17 @@ static const struct
 						"cannot be more than up to the last one."},
 	[CLV_LITT_NOT_FINITE] = {"litt",
 							 "The sum of log interpurchase times must be finite."},
-	[CLV_ZBAR_NOT_POSITIVE] = {"monetary",
-							   "The mean spend of purchases must be finite and above 0."},
+	[CLV_ZBAR_NOT_POSITIVE] =
+		{"monetary", "The mean spend of purchases must be between 1e-12 and 1e12."},
 	[CLV_PERIOD_NOT_WHOLE] = {"period", "A period must be a whole number, at least 1."},
 	[CLV_RENEWED_NOT_FLAG] = {"renewed", "A renewal must be 1 (renewed) or 0 (lost)."},
-	[CLV_HORIZON_NOT_TIME] = {"horizon", "The horizon must be at least 0."},
+	[CLV_HORIZON_NOT_TIME] = {"horizon",
+							  "The horizon must be between 0 and 1e12, or infinite."},
 	[CLV_HORIZON_NOT_WHOLE] =
 		{"horizon", "The horizon must be a whole number of opportunities or periods."},
 	[CLV_HORIZON_TOO_LARGE] = {"horizon",
 							   "The horizon must be at most 1000000 opportunities."},
-	[CLV_DISCOUNT_NOT_RATE] = {"discount", "The discount must be finite and at least 0."},
+	[CLV_DISCOUNT_NOT_RATE] = {"discount", "The discount must be between 0 and 1e12."},
 };
 
 const char *
@@ -290,12 +291,12 @@ clv_purchases_quantile(const ClvParams *p, double level, double horizon,
 	double high = 0;
 
 	/* Gallop, then halve: the tail falls with n. */
-	while (model->count_tail(p, high + 1, horizon, row) > above)
+	while (high < 1e100 && model->count_tail(p, high + 1, horizon, row) > above)
 	{
 		low = high;
 		high = 2 * high + 1;
 	}
-	while (high - low > 1)
+	while (high - low > fmax(1, high * 4e-16))
 	{
 		double middle = floor(low + (high - low) / 2);
 

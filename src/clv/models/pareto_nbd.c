@@ -489,7 +489,8 @@ pareto_nbd_start(const ClvRow *rows, const double *weights, size_t n, double *th
 	}
 	clv_start_rates(rows, weights, n, &theta[R], &theta[ALPHA]);
 	theta[S] = 1;
-	theta[BETA] = time > 0 ? fmax(time / customers, CLV_PARAM_MIN) : 1;
+	theta[BETA] =
+		time > 0 ? fmin(fmax(time / customers, CLV_PARAM_MIN), CLV_PARAM_MAX) : 1;
 }
 
 const ClvModel clv_pareto_nbd = {
