@@ -31,7 +31,7 @@ PG_CFLAGS = -std=gnu99 -Wall -Wextra -Werror \
 	-DCUSTOMER_TIER_VERSION='"$(EXTVERSION)"'
 # The server's headers as system headers: warnings are for our own code.
 PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) -I$(srcdir)/src
-SHLIB_LINK += -lm
+SHLIB_LINK += -lm -lnlopt
 EXTRA_CLEAN = customer_tier--$(EXTVERSION).sql test/unit/build
 
 # No JIT bitcode: every hot loop of ours is inside one function, there is
