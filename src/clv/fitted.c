@@ -443,6 +443,7 @@ typedef struct KeptModel
 	Size		size;
 	struct varlena *bytes;		/* as it came: packed, or not */
 	FittedModel model;
+	ClvParams  *shifted;		/* see fitted_get_shifted(), or NULL */
 } KeptModel;
 
 typedef struct KeptModels
@@ -486,6 +487,9 @@ fitted_get(FunctionCallInfo fcinfo, int argument, int slot)
 		memcpy(copy, bytes, size);
 		if (kept->bytes != NULL)
 			pfree(kept->bytes);
+		if (kept->shifted != NULL)
+			pfree(kept->shifted);
+		kept->shifted = NULL;
 		kept->bytes = copy;
 		kept->size = size;
 		kept->model = model;
@@ -508,4 +512,30 @@ fitted_get_params(FunctionCallInfo fcinfo, int argument, int slot)
 								  status_name[model->status]),
 						errhint("Fit it to more customers, or with a penalty.")));
 	return &model->prepared;
+}
+
+const ClvParams *
+fitted_get_shifted(FunctionCallInfo fcinfo, int slot)
+{
+	KeptModel  *kept = &((KeptModels *) fcinfo->flinfo->fn_extra)->kept[slot];
+	const ClvModel *kind = kept->model.kind;
+
+	if (kept->shifted == NULL)
+	{
+		ClvParams  *shifted =
+			MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, 2 * kind->n_params * sizeof(ClvParams));
+
+		for (int i = 0; i < 2 * kind->n_params; i++)
+		{
+			double		theta[CLV_MAX_PARAMS];
+
+			memcpy(theta, kept->model.prepared.theta, sizeof(theta));
+			if (kind->param[i / 2].kind != CLV_COUNT)
+				theta[i / 2] *= exp(i % 2 == 0 ? FITTED_SHIFT : -FITTED_SHIFT);
+			if (clv_prepare(kind, theta, &shifted[i]) != CLV_OK)
+				shifted[i] = kept->model.prepared;
+		}
+		kept->shifted = shifted;
+	}
+	return kept->shifted;
 }

@@ -65,6 +65,13 @@ extern const FittedModel *fitted_get(FunctionCallInfo fcinfo, int argument, int 
 /* The same, and it must have parameters to predict with. */
 extern const ClvParams *fitted_get_params(FunctionCallInfo fcinfo, int argument, int slot);
 
+/*
+ * The model with each parameter in turn shifted by FITTED_SHIFT in its ln, up
+ * and down: 2 * i and 2 * i + 1 of the array.  Made once, when first asked for.
+ */
+#define FITTED_SHIFT 1e-4
+extern const ClvParams *fitted_get_shifted(FunctionCallInfo fcinfo, int slot);
+
 /* The model of a name, or an error that lists the names there are; *k is 0 but for a name like bg/cnbd-2. */
 extern const ClvModel *find_kind(const char *name, int *k);
 
