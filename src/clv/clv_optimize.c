@@ -62,7 +62,7 @@
 #define CHUNK_ROWS 16384
 
 #define NEWTON_MAX	   100
-#define NEWTON_CLOSE   1e-7		/* a step that ends the search */
+#define NEWTON_CLOSE   1e-9		/* a step that ends the search */
 #define STEP_MAX	   3.0
 #define DIFFERENCE	   1e-4		/* of u, for the Hessian */
 
