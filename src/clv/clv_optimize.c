@@ -24,7 +24,7 @@
  * Where the likelihood has no interior maximum, Newton's steps do not shrink:
  * the parameters run along a ridge on which the likelihood approaches a
  * limit.  They are stopped at the edge of a box that holds all shapes from
- * e^-12 to e^12, and reported as what they are.
+ * e^-10 to e^10, and reported as what they are.
  *
  * Nothing is random and sums are made in the order of the rows, so the same
  * rows give the same bytes.  NLopt must not be left by a longjmp: while it
@@ -45,12 +45,12 @@
 #include "value_list.h"
 
 /* The box, in u; rates follow shapes along ridges, and need more room. */
-#define SHAPE_BOUND 12.0
-#define RATE_BOUND	24.0
+#define SHAPE_BOUND 10.0
+#define RATE_BOUND	20.0
 
 /* Beyond this a shape is no longer distinguished from its limit. */
 #define SHAPE_LIMIT 9.0
-#define RATE_LIMIT	18.0
+#define RATE_LIMIT	17.0
 
 #define PENALTY_SPREAD 1.5
 
@@ -61,8 +61,9 @@
 /* Rows between two looks for an interrupt while NLopt runs. */
 #define CHUNK_ROWS 16384
 
-#define NEWTON_MAX	   100
+#define NEWTON_MAX	   60
 #define NEWTON_CLOSE   1e-9		/* a step that ends the search */
+#define NEWTON_GAIN	   1e-9		/* of the log-likelihood: less is not worth a long step */
 #define STEP_MAX	   3.0
 #define DIFFERENCE	   1e-4		/* of u, for the Hessian */
 
@@ -424,6 +425,17 @@ get_step(const Search *search, const Newton *newton, double *step)
 	return longest;
 }
 
+/* What a step promises, by the slope alone. */
+static double
+get_gain(const Search *search, const Newton *newton, const double *step)
+{
+	double		gain = 0;
+
+	for (int i = 0; i < search->free; i++)
+		gain += newton->gradient[i] * step[i];
+	return gain;
+}
+
 /* Try a step of Newton's method, halving it until the objective does not fall. */
 static bool
 try_step(Search *search, Newton *newton, const double *step, double longest)
@@ -486,6 +498,10 @@ run_newton(Search *search, Newton *newton)
 			newton->converged = true;
 			return;
 		}
+		/* a long step to gain nothing: a ridge that has become flat */
+		if (fresh && longest > 1e-3 &&
+			get_gain(search, newton, step) < NEWTON_GAIN + 1e-14 * fabs(newton->value))
+			return;
 		/* steps that do not shrink fast ask for a Hessian of this place */
 		if (!fresh && longest > before / 8)
 		{
@@ -643,6 +659,7 @@ climb_from_all(Search *search, const double *start, Newton *best)
 		double		rate;
 	}			further[] = {{0, 0}, {-1, 0}, {1, 1}, {1, -1}, {-2, 2}};
 	Matrix		ignored;
+	int			agree = 0;
 
 	climb(search, start, NLOPT_LD_SLSQP, 200, best);
 	if (best->converged && is_interior(search, best, &ignored))
@@ -656,9 +673,16 @@ climb_from_all(Search *search, const double *start, Newton *best)
 			u[j] = search->problem->kind->param[j].kind == CLV_SHAPE ? further[i].shape
 				: further[i].rate;
 		climb(search, u, i % 2 == 0 ? NLOPT_LD_LBFGS : NLOPT_LD_SLSQP, 200, &newton);
+		/* twice the same: this is how high it goes */
+		if (isfinite(newton.value) && fabs(newton.value - best->value) <= 1e-6)
+			agree++;
+		else if (newton.value > best->value)
+			agree = 0;
 		if (is_better(&newton, best))
 			*best = newton;
 		if (best->converged && is_interior(search, best, &ignored))
+			return;
+		if (agree >= 2)
 			return;
 	}
 	if (!best->converged)
