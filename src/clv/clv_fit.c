@@ -92,8 +92,8 @@ fit_one(const FitRequest *request, const RowSet *set, double k, ClvOptimum *opti
 		memcpy(start, request->prior, sizeof(start));
 	else
 	{
-		if (kind->param[kind->n_params - 1].kind == CLV_COUNT)
-			start[kind->n_params - 1] = k;
+		if (find_k(kind) >= 0)
+			start[find_k(kind)] = k;
 		kind->start(set->row, set->weight, set->n, start);
 	}
 	clv_maximize(&problem, start, optimum);
@@ -146,7 +146,7 @@ void
 fit_rows(const FitRequest *request, const RowSet *set, FittedModel *model)
 {
 	const ClvModel *kind = request->kind;
-	bool		has_k = kind->param[kind->n_params - 1].kind == CLV_COUNT;
+	bool		has_k = find_k(kind) >= 0;
 	const char *problem = request->spread > 0 ? NULL : find_no_maximum(kind, set);
 	ClvOptimum	optimum;
 

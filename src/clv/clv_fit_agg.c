@@ -288,7 +288,7 @@ clv_fit_pooled_accum(PG_FUNCTION_ARGS)
 		memcpy(state->prior, pooled->theta, sizeof(state->prior));
 		state->days_per_unit = fitted_get(fcinfo, 1, 0)->days_per_unit;
 		if (pooled->model->data == CLV_DATA_TIMED_PURCHASES)
-			state->k = (int) pooled->theta[pooled->model->n_params - 1];
+			state->k = (int) pooled->theta[find_k(pooled->model)];
 		remember_name(state, name);
 	}
 	else if (!is_same_name(state, name))

@@ -74,6 +74,7 @@ typedef struct Search
 	const double *weight;
 	size_t		n;
 	int			free;			/* parameters searched over: all but k */
+	int			at[CLV_MAX_PARAMS];		/* which of theta the free ones are */
 	double		offset[CLV_MAX_PARAMS];	/* ln theta = u + offset */
 	double		bound[CLV_MAX_PARAMS];
 	double		customers;		/* sum of the weights */
@@ -97,10 +98,10 @@ typedef struct Matrix
 static void
 get_theta(const Search *search, const double *u, double *theta)
 {
+	for (int i = 0; i < search->problem->kind->n_params; i++)
+		theta[i] = search->problem->k;
 	for (int i = 0; i < search->free; i++)
-		theta[i] = exp(u[i] + search->offset[i]);
-	if (search->free < search->problem->kind->n_params)
-		theta[search->free] = search->problem->k;
+		theta[search->at[i]] = exp(u[i] + search->offset[i]);
 }
 
 /* The penalties, which are subtracted, and their gradient. */
@@ -114,7 +115,7 @@ get_penalty(const Search *search, const double *u, double *gradient)
 	{
 		double		ln_theta = u[i] + search->offset[i];
 
-		if (problem->penalty > 0 && problem->kind->param[i].kind == CLV_SHAPE)
+		if (problem->penalty > 0 && problem->kind->param[search->at[i]].kind == CLV_SHAPE)
 		{
 			double		weight = problem->penalty / (PENALTY_SPREAD * PENALTY_SPREAD);
 
@@ -124,7 +125,7 @@ get_penalty(const Search *search, const double *u, double *gradient)
 		}
 		if (problem->spread > 0)
 		{
-			double		away = ln_theta - log(problem->prior[i]);
+			double		away = ln_theta - log(problem->prior[search->at[i]]);
 			double		weight = 1 / (problem->spread * problem->spread);
 
 			value += weight * away * away / 2;
@@ -175,7 +176,7 @@ get_objective(Search *search, const double *u, double *gradient, double *log_lik
 										gradient != NULL ? slope : NULL, NULL);
 		if (gradient != NULL)
 			for (int i = 0; i < search->free; i++)
-				gradient[i] += slope[i];
+				gradient[i] += slope[search->at[i]];
 	}
 	if (log_likelihood != NULL)
 		*log_likelihood = value;
@@ -538,7 +539,7 @@ is_interior(const Search *search, const Newton *newton, Matrix *covariance)
 	for (int i = 0; i < n; i++)
 	{
 		double		limit =
-			search->problem->kind->param[i].kind == CLV_SHAPE ? SHAPE_LIMIT : RATE_LIMIT;
+			search->problem->kind->param[search->at[i]].kind == CLV_SHAPE ? SHAPE_LIMIT : RATE_LIMIT;
 
 		if (fabs(newton->u[i]) > limit)
 			return false;
@@ -567,17 +568,29 @@ is_interior(const Search *search, const Newton *newton, Matrix *covariance)
 
 /*
  * At the edge of the box: does the likelihood go on growing there?  Where it
- * approaches a limit its slope has died away.
+ * approaches a limit, its slope dies away by a factor of e from one e-fold to
+ * the next.  So look at the slope at the edge of a smaller box, too.
  */
 static bool
 is_unbounded(const Search *search, const Newton *newton)
 {
+	Search		smaller = *search;
+	Newton		inside = *newton;
+	bool		unbounded = false;
+
 	for (int i = 0; i < search->free; i++)
-		if (fabs(newton->u[i]) >= search->bound[i] &&
-			newton->gradient[i] * newton->u[i] > 0 &&
-			fabs(newton->gradient[i]) > 1e-4 * search->customers)
-			return true;
-	return false;
+	{
+		smaller.bound[i] -= 2;
+		inside.u[i] = Min(Max(inside.u[i], -smaller.bound[i]), smaller.bound[i]);
+	}
+	inside.informed = false;
+	run_newton(&smaller, &inside);
+	for (int i = 0; i < search->free; i++)
+		if (fabs(newton->u[i]) >= search->bound[i] && newton->gradient[i] * newton->u[i] > 0 &&
+			fabs(newton->gradient[i]) > 1e-6 * search->customers &&
+			fabs(newton->gradient[i]) > 0.5 * fabs(inside.gradient[i]))
+			unbounded = true;
+	return unbounded;
 }
 
 /*
@@ -670,7 +683,7 @@ climb_from_all(Search *search, const double *start, Newton *best)
 		Newton		newton;
 
 		for (int j = 0; j < search->free; j++)
-			u[j] = search->problem->kind->param[j].kind == CLV_SHAPE ? further[i].shape
+			u[j] = search->problem->kind->param[search->at[j]].kind == CLV_SHAPE ? further[i].shape
 				: further[i].rate;
 		climb(search, u, i % 2 == 0 ? NLOPT_LD_LBFGS : NLOPT_LD_SLSQP, 200, &newton);
 		/* twice the same: this is how high it goes */
@@ -711,13 +724,16 @@ clv_maximize(const ClvProblem *problem, const double *start, ClvOptimum *optimum
 	search.n = problem->n;
 	for (int i = 0; i < problem->kind->n_params; i++)
 	{
+		bool		rate = problem->kind->param[i].kind == CLV_RATE;
+		int			free = search.free;
+
 		if (problem->kind->param[i].kind == CLV_COUNT)
 			continue;
+		search.at[free] = i;
+		search.offset[free] = rate ? log(problem->scale) : 0;
+		search.bound[free] = rate ? RATE_BOUND : SHAPE_BOUND;
+		u[free] = log(start[i]) - search.offset[free];
 		search.free++;
-		search.offset[i] = problem->kind->param[i].kind == CLV_RATE ? log(problem->scale) : 0;
-		search.bound[i] =
-			problem->kind->param[i].kind == CLV_RATE ? RATE_BOUND : SHAPE_BOUND;
-		u[i] = log(start[i]) - search.offset[i];
 	}
 	for (size_t i = 0; i < problem->n; i++)
 		search.customers += problem->weight[i];
@@ -744,7 +760,7 @@ clv_maximize(const ClvProblem *problem, const double *start, ClvOptimum *optimum
 		optimum->has_covariance = true;
 		for (int i = 0; i < search.free; i++)
 			for (int j = 0; j < search.free; j++)
-				optimum->covariance[i][j] = covariance.cell[i][j];
+				optimum->covariance[search.at[i]][search.at[j]] = covariance.cell[i][j];
 	}
 	else
 		optimum->unbounded = is_unbounded(&search, &newton);

@@ -73,9 +73,10 @@ clv_model_create(PG_FUNCTION_ARGS)
 						array.ndim == 1 && !array.has_null ? array.count : 0),
 				 errhint("Give them in this order: %s%s.", list_param_names(kind),
 						 k > 0 ? " (k is in the name, leave it out)" : "")));
-	memcpy(theta, array.values, wanted * sizeof(double));
 	if (k > 0)
-		theta[wanted] = k;
+		make_theta(kind, array.values, k, theta);
+	else
+		memcpy(theta, array.values, wanted * sizeof(double));
 
 	fitted_init(&model, kind);
 	for (int i = 0; i < kind->n_params; i++)

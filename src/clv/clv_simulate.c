@@ -52,7 +52,7 @@ typedef enum Story
 typedef struct Simulation
 {
 	Story		story;
-	double		theta[CLV_MAX_PARAMS];
+	double		theta[CLV_MAX_PARAMS];	/* all but k */
 	double		k;				/* shape of the times between purchases */
 	int64		customers;
 	double		observed;		/* age of the oldest */
@@ -249,6 +249,7 @@ read_simulation(FunctionCallInfo fcinfo, Simulation *simulation)
 	ClvParams	prepared;
 	const ClvModel *kind;
 	Float8Array params;
+	double		theta[CLV_MAX_PARAMS];
 	int			k;
 	int			wanted;
 
@@ -263,15 +264,18 @@ read_simulation(FunctionCallInfo fcinfo, Simulation *simulation)
 	if (params.ndim != 1 || params.count != wanted || params.has_null)
 		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 						errmsg("%s has %d parameters", kind->name, wanted)));
-	memcpy(simulation->theta, params.values, wanted * sizeof(double));
 	if (k > 0)
-		simulation->theta[wanted] = k;
-	if (clv_prepare(kind, simulation->theta, &prepared) != CLV_OK)
+		make_theta(kind, params.values, k, theta);
+	else
+		memcpy(theta, params.values, wanted * sizeof(double));
+	if (clv_prepare(kind, theta, &prepared) != CLV_OK)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("a parameter of %s is out of range", kind->name),
 						errdetail("%s", clv_status_text(CLV_PARAM_NOT_POSITIVE))));
-	simulation->k = kind->data == CLV_DATA_TIMED_PURCHASES
-		? simulation->theta[kind->n_params - 1] : 1;
+	simulation->k = find_k(kind) >= 0 ? theta[find_k(kind)] : 1;
+	for (int i = 0, j = 0; i < kind->n_params; i++)
+		if (i != find_k(kind))
+			simulation->theta[j++] = theta[i];
 
 	simulation->customers = PG_GETARG_INT64(2);
 	if (simulation->customers < 0)

@@ -112,6 +112,24 @@ parse_k(const char *digits)
 	return *digits == '\0' && k <= CLV_MAX_K ? k : 0;
 }
 
+/* Which of a model's parameters is its k, or -1. */
+int
+find_k(const ClvModel *kind)
+{
+	for (int i = 0; i < kind->n_params; i++)
+		if (kind->param[i].kind == CLV_COUNT)
+			return i;
+	return -1;
+}
+
+/* All parameters of a model, from its k and the others. */
+void
+make_theta(const ClvModel *kind, const double *others, double k, double *theta)
+{
+	for (int i = 0; i < kind->n_params; i++)
+		theta[i] = kind->param[i].kind == CLV_COUNT ? k : *others++;
+}
+
 /*
  * The model of a name; *k is 0 but for a name with a number for its k, such as
  * bg/cnbd-2.
@@ -131,8 +149,7 @@ find_kind(const char *name, int *k)
 		size_t		stem = strlen(clv_models[i]->name);
 
 		/* the stem ends with -k */
-		if (clv_models[i]->param[clv_models[i]->n_params - 1].kind == CLV_COUNT &&
-			length >= stem && strncmp(name, clv_models[i]->name, stem - 1) == 0)
+		if (find_k(clv_models[i]) >= 0 && length >= stem && strncmp(name, clv_models[i]->name, stem - 1) == 0)
 		{
 			*k = parse_k(name + stem - 1);
 			if (*k > 0)

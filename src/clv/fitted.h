@@ -75,6 +75,10 @@ extern const ClvParams *fitted_get_shifted(FunctionCallInfo fcinfo, int slot);
 /* The model of a name, or an error that lists the names there are; *k is 0 but for a name like bg/cnbd-2. */
 extern const ClvModel *find_kind(const char *name, int *k);
 
+/* Which of a model's parameters is its k, or -1; and theta from the others and k. */
+extern int	find_k(const ClvModel *kind);
+extern void make_theta(const ClvModel *kind, const double *others, double k, double *theta);
+
 /* What the value of a row, a horizon or a discount must not be, as an error. */
 extern void report_clv_status(ClvStatus status, double value);
 extern void check_clv_row(const ClvModel *kind, const ClvRow *row);
