@@ -16,7 +16,7 @@ CREATE FUNCTION customer_tier.clv_fit_deserialize(bytea, internal) RETURNS inter
 COMMENT ON FUNCTION customer_tier.clv_fit_deserialize(bytea, internal) IS 'deserialization function of the aggregates that fit';
 
 CREATE FUNCTION customer_tier.clv_fit_final(internal) RETURNS customer_tier.clv_model
-	AS 'MODULE_PATHNAME', 'clv_fit_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000000;
+	AS 'MODULE_PATHNAME', 'clv_fit_final' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION customer_tier.clv_fit_final(internal) IS 'final function of clv_fit(), clv_fit_pooled() and spend_fit(), and of retention_fit(period, renewed, lost)';
 
 CREATE FUNCTION customer_tier.clv_survivors_final(internal) RETURNS customer_tier.clv_model

@@ -501,7 +501,8 @@ run_newton(Search *search, Newton *newton)
 		}
 		/* a long step to gain nothing: a ridge that has become flat */
 		if (fresh && longest > 1e-3 &&
-			get_gain(search, newton, step) < NEWTON_GAIN + 1e-14 * fabs(newton->value))
+			get_gain(search, newton, step) <
+			NEWTON_GAIN * Min(1, search->customers) + 1e-14 * fabs(newton->value))
 			return;
 		/* steps that do not shrink fast ask for a Hessian of this place */
 		if (!fresh && longest > before / 8)
@@ -546,7 +547,7 @@ is_interior(const Search *search, const Newton *newton, Matrix *covariance)
 	}
 	get_eigensystem(n, &newton->information, value, &vector);
 	for (int i = 0; i < n; i++)
-		if (!(value[i] > 1e-6))
+		if (!(value[i] > 1e-8 * search->customers))
 			return false;
 	for (int i = 0; i < n; i++)
 	{

@@ -66,11 +66,17 @@ clv_model_create(PG_FUNCTION_ARGS)
 	int			wanted = kind->n_params - (k > 0 ? 1 : 0);
 
 	float8_array_view(&array, PG_GETARG_DATUM(1));
-	if (array.ndim != 1 || array.count != wanted || array.has_null)
+	if (array.has_null)
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("a parameter must not be NULL")));
+	if (array.ndim > 1)
+		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+						errmsg("parameters must be an array of one dimension, not %d",
+							   array.ndim)));
+	if (array.count != wanted)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("%s has %d parameters, not %d", kind->name, wanted,
-						array.ndim == 1 && !array.has_null ? array.count : 0),
+				 errmsg("%s has %d parameters, not %d", kind->name, wanted, array.count),
 				 errhint("Give them in this order: %s%s.", list_param_names(kind),
 						 k > 0 ? " (k is in the name, leave it out)" : "")));
 	if (k > 0)
