@@ -51,7 +51,7 @@ SELECT pg_temp.plans('SELECT customer_tier.clv_fit(''mbg/cnbd-2'', frequency, re
 SELECT pg_temp.plans('SELECT customer_tier.spend_fit(frequency, monetary, 0.3)::text FROM clv_shop');
 SELECT pg_temp.plans('SELECT customer_tier.retention_fit(period, 10 + period, 3)::text FROM clv_shop, LATERAL (SELECT 1 + customer_id::int % 5 AS period) AS p');
 SELECT pg_temp.plans('SELECT customer_tier.retention_fit(customer_id::int, 3000 - customer_id) ::text FROM (SELECT customer_id - 1 AS customer_id FROM clv_shop) AS s');
-SELECT pg_temp.plans('SELECT customer_tier.clv_fit_pooled(customer_tier.clv_model(''bg/nbd'', ''{1,6,1,3}''), frequency, recency, age)::text FROM clv_shop WHERE customer_id < 20');
+SELECT pg_temp.plans('SELECT customer_tier.clv_fit_pooled(customer_tier.clv_model(''bg/nbd'', ''{1,6,1,3}''), frequency, recency, age)::text FROM clv_shop WHERE customer_id < 2000');
 DROP TABLE clv_shop;
 
 -- weights: a weight of 0 is no row, of 2 is two, of any size is a number

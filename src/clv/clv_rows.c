@@ -240,6 +240,25 @@ entry_weight(const RowEntry *entry)
 	return entry->unit * (double) entry->count;
 }
 
+/* A sum that remembers what rounding took from it. */
+typedef struct Total
+{
+	double		value;
+	double		lost;
+} Total;
+
+static inline void
+total_add(Total *total, double term)
+{
+	double		value = total->value + term;
+
+	if (total->value >= term)
+		total->lost += (total->value - value) + term;
+	else
+		total->lost += (term - value) + total->value;
+	total->value = value;
+}
+
 static void *
 allocate_huge(Size bytes)
 {
@@ -257,6 +276,9 @@ row_table_sorted(const RowTable *table, RowSet *set)
 	RowEntry   *sorted = allocate_huge(n * sizeof(RowEntry));
 	uint64		hash = 0;
 	ClvRow	   *last = NULL;
+	Total		customers = {0, 0};
+	Total		repeaters = {0, 0};
+	Total		purchases = {0, 0};
 
 	memset(set, 0, sizeof(RowSet));
 	if (n > 0)
@@ -282,12 +304,15 @@ row_table_sorted(const RowTable *table, RowSet *set)
 			last->litt = 0;
 			set->weight[set->n++] = weight;
 		}
-		set->customers += weight;
+		total_add(&customers, weight);
 		if (entry->x > 0)
-			set->repeaters += weight;
-		set->purchases += weight * entry->x;
+			total_add(&repeaters, weight);
+		total_add(&purchases, weight * entry->x);
 	}
 	pfree(sorted);
+	set->customers = customers.value + customers.lost;
+	set->repeaters = repeaters.value + repeaters.lost;
+	set->purchases = purchases.value + purchases.lost;
 	if (!isfinite(set->customers) || !isfinite(set->purchases))
 		report_weight_overflow();
 
