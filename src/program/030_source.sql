@@ -19,7 +19,14 @@ CREATE TYPE customer_tier.program_settings AS (
     window_days int,
     weights float8[],
     on_bad_row text,
-    max_bad_share numeric
+    max_bad_share numeric,
+    purchase_model text,
+    horizon_days int,
+    annual_discount numeric,
+    margin numeric,
+    churn_days int,
+    refit_days int,
+    history_complete_from date
 );
 COMMENT ON TYPE customer_tier.program_settings IS 'the settings of a program: the one row of <schema>.settings, whose columns explain themselves';
 
@@ -38,7 +45,8 @@ BEGIN
     EXECUTE format(
         'SELECT program, source_schema, source_name, customer, at, amount, order_id,
                 customers_schema, customers_name, customers_key, time_zone, segment_map,
-                monetary, window_days, weights, on_bad_row, max_bad_share
+                monetary, window_days, weights, on_bad_row, max_bad_share,
+                purchase_model, horizon_days, annual_discount, margin, churn_days, refit_days, history_complete_from
            FROM %I.settings', schema) INTO s;
     RETURN s;
 END
@@ -257,6 +265,8 @@ BEGIN
         RETURN QUERY SELECT '22023', format('%s is not a share (option "max_bad_share")', coalesce(s.max_bad_share::text, 'NULL')),
             'Give a share of all rows from 0 to 1, such as 0.01.'::text;
     END IF;
+
+    RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.model_settings_problems(s) p;
 END
 $$;
 COMMENT ON FUNCTION customer_tier.settings_problems(customer_tier.program_settings) IS 'internal: what is wrong with the settings of a program; no row = nothing';

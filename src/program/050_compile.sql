@@ -54,10 +54,10 @@ BEGIN
     END IF;
 
     PERFORM customer_tier.put_function(schema, 'features', 'as_of date',
-        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision)', key_type),
+        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision, repeats double precision, last_at double precision, age double precision, repeat_mean double precision)', key_type),
         'LANGUAGE sql STABLE PARALLEL SAFE',
         customer_tier.features_query(schema, s, key_type, equality, key_column.collate_clause),
-        'what is known of every customer as of a day: everything up to and including as_of; frequency and monetary are what F and M score');
+        'what is known of every customer as of a day: everything up to and including as_of; frequency and monetary are what F and M score; repeats, last_at, age and repeat_mean are what models of purchases and spend read (btyd(): repeat purchase days, weeks from the first to the last, weeks from the first to as_of, mean amount of the repeat days)');
 
     PERFORM customer_tier.put_function(schema, 'measure', 'as_of date',
         'TABLE(scores integer, buyers bigint, newest_day date, r_cuts double precision[], f_cuts double precision[], m_cuts double precision[], r_scale double precision[], f_scale double precision[], m_scale double precision[], compare double precision[])',
@@ -67,13 +67,16 @@ BEGIN
 
     PERFORM customer_tier.put_function(schema, 'rate', 'as_of date, run_id bigint DEFAULT NULL::bigint',
         format('TABLE(customer_id %s, %s)', key_type,
-               'first_day date, last_day date, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, r_score integer, f_score integer, m_score integer, segment text, score numeric, tier text, tier_rank integer, tier_reason text, score_to_next_tier numeric, coverage numeric'),
+               'first_day date, last_day date, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, r_score integer, f_score integer, m_score integer, segment text, lifecycle_stage text, p_alive numeric, p_active numeric, expected_purchases numeric, expected_spend numeric, clv numeric, score numeric, tier text, tier_rank integer, tier_reason text, score_to_next_tier numeric, coverage numeric'),
         'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
         customer_tier.rate_query(schema, s),
-        'the ratings as of any day, from the histories and nothing else; with run_id on that run''s cut points and scales, without one on those of the day itself. Writes nothing');
+        'the ratings as of any day, from the histories and nothing else; with run_id on that run''s cut points, scales and models, without one on cut points and scales of the day itself and the newest models fitted by then. Writes nothing');
 
     IF to_regclass(format('%I.ratings', schema)) IS NULL THEN
         PERFORM customer_tier.create_views(schema);
+    END IF;
+    IF to_regclass(format('%I.calibration', schema)) IS NULL THEN
+        PERFORM customer_tier.create_calibration(schema);
     END IF;
 END
 $$;
@@ -88,14 +91,16 @@ BEGIN
     IF s.customers_name IS NULL THEN
         customers := format(
 $query$            SELECT history.customer_id,
-                   customer_tier.features(history.history, features.as_of, %s) AS f
+                   customer_tier.features(history.history, features.as_of, %s) AS f,
+                   customer_tier.btyd(history.history, features.as_of, 7) AS b
               FROM %I.history$query$, coalesce(s.window_days::text, 'NULL'), schema);
         condition := $query$(customer.f).orders > 0 OR (customer.f).refunded <> 0$query$;
     ELSE
         customers := format(
 $query$            SELECT CAST(coalesce(history.customer_id, master.customer_id) AS %1$s) AS customer_id,
                    master.customer_id IS NOT NULL AS in_master,
-                   customer_tier.features(history.history, features.as_of, %2$s) AS f
+                   customer_tier.features(history.history, features.as_of, %2$s) AS f,
+                   customer_tier.btyd(history.history, features.as_of, 7) AS b
               FROM %3$I.history
               FULL JOIN (SELECT DISTINCT CAST(source.%4$I AS %1$s) AS customer_id
                            FROM %5$I.%6$I AS source
@@ -120,10 +125,14 @@ $query$
            coalesce((customer.f).refunded, 0) AS refunded,
            (customer.f).average_order,
            CAST(coalesce((customer.f).window_orders, 0) AS double precision) AS frequency,
-           CAST(coalesce(%3$s, 0) AS double precision) AS monetary
+           CAST(coalesce(%3$s, 0) AS double precision) AS monetary,
+           (customer.b).frequency AS repeats,
+           (customer.b).recency AS last_at,
+           (customer.b).age,
+           (customer.b).monetary AS repeat_mean
       FROM (
 %4$s
-            OFFSET 0    -- one call of features() a customer
+            OFFSET 0    -- one call of features() and btyd() a customer
            ) AS customer
      WHERE %5$s
 $query$,
@@ -228,6 +237,7 @@ DECLARE
     scores int := customer_tier.segment_map_scores(s.segment_map);
     tiers text[];
     thresholds numeric[];
+    predictions text := customer_tier.predictions_query(s);
 BEGIN
     EXECUTE format('SELECT array_agg(code ORDER BY tier_rank),
                            coalesce(array_agg(min_score ORDER BY tier_rank) FILTER (WHERE tier_rank > 1), ''{}'')
@@ -250,8 +260,11 @@ $query$
         SELECT cells.r, cells.f, cells.m, cells.segment
           FROM customer_tier.segment_cells(%7$L, %8$s) AS cells
          LIMIT %9$s
+    ), model AS MATERIALIZED (
+        SELECT used.purchase, used.spend
+          FROM customer_tier.run_models(%4$L, rate.as_of, rate.run_id) AS used
     ), scored AS (
-        SELECT features.customer_id, features.first_day, features.last_day, features.orders, features.purchase_days,
+        SELECT features.customer_id, features.first_day, features.last_day, features.recency_days, features.orders, features.purchase_days,
                features.revenue, features.refunded, features.average_order,
                -- 1 .. %5$s, %5$s is best; few days since the last order are good.
                CASE WHEN features.orders > 0 THEN
@@ -272,7 +285,8 @@ $query$
                                  customer_tier.percentile(features.frequency, (SELECT scale.f_scale FROM scale), 'low') ELSE 0 END,
                              CASE WHEN features.frequency > 0 THEN
                                  customer_tier.percentile(features.monetary, (SELECT scale.m_scale FROM scale), 'low') ELSE 0 END],
-                       CAST(%6$L AS double precision[])) AS numeric), 4) END AS score
+                       CAST(%6$L AS double precision[])) AS numeric), 4) END AS score,
+%10$s
           FROM %3$I.features(rate.as_of) AS features
         OFFSET 0
     ), ranked AS (
@@ -285,6 +299,14 @@ $query$
            ranked.revenue, ranked.refunded, ranked.average_order,
            ranked.r_score, ranked.f_score, ranked.m_score,
            CASE WHEN ranked.orders > 0 THEN cell.segment ELSE 'prospects' END AS segment,
+           -- What p_active is where it is not known: low after twice %11$s days.
+           CASE WHEN ranked.orders = 0 THEN 'prospect'
+                WHEN ranked.purchase_days = 1 AND ranked.recency_days < %11$s THEN 'new'
+                WHEN ranked.p_active >= 0.5 THEN 'active'
+                WHEN coalesce(ranked.p_active >= 0.1, ranked.recency_days < 2 * %11$s)
+                THEN CASE WHEN ranked.recency_days < %11$s THEN 'active' ELSE 'at_risk' END
+                ELSE CASE WHEN ranked.recency_days < %11$s THEN 'at_risk' ELSE 'churned' END END AS lifecycle_stage,
+           ranked.p_alive, ranked.p_active, ranked.expected_purchases, ranked.expected_spend, ranked.clv,
            ranked.score,
            (CAST(%1$L AS text[]))[ranked.tier_rank] AS tier,
            ranked.tier_rank,
@@ -297,7 +319,7 @@ $query$
 $query$,
         tiers, thresholds, schema, schema, scores, s.weights, s.segment_map,
         CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN '(SELECT scale.compare FROM scale)' ELSE 'NULL' END,
-        scores ^ 3);
+        scores ^ 3, predictions, s.churn_days);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.rate_query(name, customer_tier.program_settings) IS 'internal: body of <schema>.rate';
@@ -327,6 +349,14 @@ SELECT rating.customer_id,
        rating.segment,
        coalesce(segment.label, rating.segment) AS segment_label,
        coalesce(segment.label_zh, rating.segment) AS segment_label_zh,
+       rating.lifecycle_stage,
+       stage.label AS lifecycle_label,
+       stage.label_zh AS lifecycle_label_zh,
+       rating.p_alive,
+       rating.p_active,
+       rating.expected_purchases,
+       rating.expected_spend,
+       rating.clv,
        rating.score,
        rating.tier,
        coalesce(tier.label, rating.tier) AS tier_label,
@@ -340,7 +370,10 @@ SELECT rating.customer_id,
   FROM %1$I.rating
   LEFT JOIN %1$I.run AS published ON published.is_current
   LEFT JOIN %1$I.segment ON segment.code = rating.segment
-  LEFT JOIN %1$I.tier ON tier.code = rating.tier;
+  LEFT JOIN %1$I.tier ON tier.code = rating.tier
+  LEFT JOIN (VALUES ('prospect', 'Prospect', '未购客户'), ('new', 'New', '新客户'), ('active', 'Active', '活跃客户'),
+                    ('at_risk', 'At risk', '流失风险客户'), ('churned', 'Churned', '流失客户')) AS stage (code, label, label_zh)
+    ON stage.code = rating.lifecycle_stage;
 COMMENT ON VIEW %1$I.ratings IS 'the ratings of the run published last, one row a customer';
 $ddl$, schema);
     EXECUTE (SELECT string_agg(format('COMMENT ON COLUMN %I.ratings.%I IS %L;', schema, c.column_name, c.explanation), E'\n')

@@ -7,7 +7,7 @@ CREATE PROCEDURE customer_tier.refresh(program text, as_of date DEFAULT NULL)
 COMMENT ON PROCEDURE customer_tier.refresh(text, date) IS
     'read the orders and publish the ratings as of a day, by default yesterday in the program''s time zone; readers see the old ratings or the new. In autocommit it keeps a record of each attempt in <schema>.run; inside a transaction it is part of that';
 
-CREATE FUNCTION customer_tier.refresh_start(schema name, as_of date) RETURNS bigint
+CREATE FUNCTION customer_tier.refresh_start(schema name, as_of date, kind text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
@@ -23,14 +23,14 @@ BEGIN
             MESSAGE = format('time zone "%s" is not known (option "time_zone")', s.time_zone),
             HINT = 'Use a name of pg_timezone_names, such as Europe/Berlin or Asia/Shanghai.';
     END IF;
-    EXECUTE format('INSERT INTO %I.run (status, as_of, as_of_is_default, started_at, pid)
-                    VALUES (''running'', $1, $2, clock_timestamp(), pg_backend_pid()) RETURNING run_id', schema)
+    EXECUTE format('INSERT INTO %I.run (kind, status, as_of, as_of_is_default, started_at, pid)
+                    VALUES ($3, ''running'', $1, $2, clock_timestamp(), pg_backend_pid()) RETURNING run_id', schema)
         INTO run_id
-        USING coalesce(as_of, timezone(s.time_zone, now())::date - 1), as_of IS NULL;
+        USING coalesce(as_of, timezone(s.time_zone, now())::date - 1), as_of IS NULL, kind;
     RETURN run_id;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.refresh_start(name, date) IS 'internal: write the record of a run''s start, as of yesterday when no day is given; returns its number';
+COMMENT ON FUNCTION customer_tier.refresh_start(name, date, text) IS 'internal: write the record of a run''s start, as of yesterday when no day is given; returns its number';
 
 CREATE FUNCTION customer_tier.refresh_fail(schema name, run_id bigint, error_code text, error text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -207,11 +207,13 @@ $query$
                        CASE WHEN kept.tier = fresh.tier THEN kept.previous_tier ELSE kept.tier END AS previous_tier,
                        kept.tier_since AS old_tier_since,
                        (kept.first_day, kept.last_day, kept.orders, kept.purchase_days, kept.revenue, kept.refunded, kept.average_order,
-                        kept.r_score, kept.f_score, kept.m_score, kept.segment, kept.score, kept.tier, kept.tier_rank,
+                        kept.r_score, kept.f_score, kept.m_score, kept.segment, kept.lifecycle_stage,
+                        kept.p_alive, kept.p_active, kept.expected_purchases, kept.expected_spend, kept.clv, kept.score, kept.tier, kept.tier_rank,
                         kept.tier_reason, kept.score_to_next_tier, kept.coverage)
                        IS DISTINCT FROM
                        (fresh.first_day, fresh.last_day, fresh.orders, fresh.purchase_days, fresh.revenue, fresh.refunded, fresh.average_order,
-                        fresh.r_score, fresh.f_score, fresh.m_score, fresh.segment, fresh.score, fresh.tier, fresh.tier_rank,
+                        fresh.r_score, fresh.f_score, fresh.m_score, fresh.segment, fresh.lifecycle_stage,
+                        fresh.p_alive, fresh.p_active, fresh.expected_purchases, fresh.expected_spend, fresh.clv, fresh.score, fresh.tier, fresh.tier_rank,
                         fresh.tier_reason, fresh.score_to_next_tier, fresh.coverage) AS differs
                   FROM %1$I.rate($1, $2) AS fresh
                   FULL JOIN %1$I.rating AS kept ON kept.customer_id %2$s fresh.customer_id) AS published
@@ -227,7 +229,10 @@ $query$
                orders = difference.orders, purchase_days = difference.purchase_days,
                revenue = difference.revenue, refunded = difference.refunded, average_order = difference.average_order,
                r_score = difference.r_score, f_score = difference.f_score, m_score = difference.m_score,
-               segment = difference.segment, score = difference.score,
+               segment = difference.segment, lifecycle_stage = difference.lifecycle_stage,
+               p_alive = difference.p_alive, p_active = difference.p_active,
+               expected_purchases = difference.expected_purchases, expected_spend = difference.expected_spend,
+               clv = difference.clv, score = difference.score,
                tier = difference.tier, tier_rank = difference.tier_rank,
                tier_since = difference.tier_since, previous_tier = difference.previous_tier,
                tier_reason = difference.tier_reason, score_to_next_tier = difference.score_to_next_tier,
@@ -237,10 +242,13 @@ $query$
         RETURNING 1
     ), inserted AS (
         INSERT INTO %1$I.rating (customer_id, first_day, last_day, orders, purchase_days, revenue, refunded, average_order,
-                                 r_score, f_score, m_score, segment, score, tier, tier_rank, tier_since, previous_tier,
+                                 r_score, f_score, m_score, segment, lifecycle_stage,
+                                 p_alive, p_active, expected_purchases, expected_spend, clv,
+                                 score, tier, tier_rank, tier_since, previous_tier,
                                  tier_reason, score_to_next_tier, coverage)
         SELECT d.customer_id, d.first_day, d.last_day, d.orders, d.purchase_days, d.revenue, d.refunded, d.average_order,
-               d.r_score, d.f_score, d.m_score, d.segment, d.score, d.tier, d.tier_rank, d.tier_since, d.previous_tier,
+               d.r_score, d.f_score, d.m_score, d.segment, d.lifecycle_stage,
+               d.p_alive, d.p_active, d.expected_purchases, d.expected_spend, d.clv, d.score, d.tier, d.tier_rank, d.tier_since, d.previous_tier,
                d.tier_reason, d.score_to_next_tier, d.coverage
           FROM difference AS d
          WHERE d.old_id IS NULL

@@ -46,11 +46,11 @@ DECLARE
     our_key record;
 BEGIN
     SELECT string_agg(format('%I', t), ', ') INTO missing
-      FROM unnest('{history,tier,segment,run,rating,ratings}'::text[]) t
+      FROM unnest('{history,tier,segment,run,model,forecast,rating,ratings,calibration}'::text[]) t
      WHERE to_regclass(format('%I.%I', schema, t)) IS NULL;
     IF missing IS NOT NULL THEN
         RETURN QUERY SELECT '42P01', format('schema "%s" of program "%s" lacks %s', schema, s.program, missing),
-            CASE missing WHEN 'ratings' THEN format('SELECT customer_tier.adopt_program(%L) makes it again.', schema)
+            CASE WHEN missing IN ('ratings', 'calibration', 'ratings, calibration') THEN format('SELECT customer_tier.adopt_program(%L) makes it again.', schema)
                          ELSE 'Restore it from a backup, or create the program again.' END;
         RETURN;
     END IF;
