@@ -63,7 +63,7 @@ COMMENT ON FUNCTION customer_tier.predictions_query(customer_tier.program_settin
 
 CREATE FUNCTION customer_tier.fit_model(schema name, as_of date, complete_from date, model text, penalty float8,
     OUT fitted jsonb, OUT problem text)
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET client_min_messages = error AS $$
 BEGIN
     EXECUTE format(
 $query$
@@ -85,7 +85,7 @@ EXCEPTION
         problem := SQLERRM;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.fit_model(name, date, date, text, float8) IS 'internal: fit one model to the histories of a program, or say what stood in the way';
+COMMENT ON FUNCTION customer_tier.fit_model(name, date, date, text, float8) IS 'internal: fit one model to the histories of a program, or say what stood in the way; silent, because it may be but a first try';
 
 CREATE FUNCTION customer_tier.keep_model(schema name, kind text, requested text, asked text, as_of date, complete_from date,
     customers bigint, repeaters bigint, compared jsonb DEFAULT NULL, INOUT fitted jsonb DEFAULT NULL, problem text DEFAULT NULL, OUT model_id bigint)
@@ -202,6 +202,12 @@ $query$, schema) INTO customers, repeaters, spenders USING as_of, s.history_comp
             NULL, attempt.fitted, attempt.problem);
     END IF;
 
+    IF abs((spend.fitted->'data'->>'correlation')::float8) > 0.3 THEN
+        RAISE WARNING USING
+            MESSAGE = format('frequency and mean spend of program "%s" are correlated: %s', s.program, round((spend.fitted->'data'->>'correlation')::numeric, 2)),
+            DETAIL = 'The gamma-gamma model takes them to be independent: expected_spend and clv of frequent buyers are biased.',
+            HINT = 'Separate programs of customers who spend alike, through views, may do better.';
+    END IF;
     IF purchase.fitted IS NOT NULL THEN
         PERFORM customer_tier.make_forecast(schema, purchase.model_id, purchase.fitted, spend.fitted, as_of);
     END IF;
