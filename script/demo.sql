@@ -81,7 +81,8 @@ ORDER BY avg(score) DESC NULLS LAST, segment;
 \echo '  THE BEST: SELECT ... FROM retail.ratings ORDER BY score DESC LIMIT 10'
 SELECT r.customer_id::text AS customer, r.tier_label AS tier, round(r.score::numeric, 2) AS score,
 	r.rfm_cell::text AS rfm, r.segment_label AS segment, r.last_day AS "last order", r.orders,
-	round(r.revenue, 2) AS revenue, round(r.average_order, 2) AS "average order"
+	round(r.revenue, 2) AS revenue, round(r.average_order, 2) AS "average order",
+	round(100 * r.p_active) AS "% buying in 90 days", round(r.clv) AS "value of a year"
 FROM retail.ratings r
 ORDER BY r.score DESC NULLS LAST, r.revenue DESC, r.customer_id
 LIMIT 10;

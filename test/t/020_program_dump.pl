@@ -18,8 +18,10 @@ my $node = server_start('program_dump');
 
 # Everything a reader sees, a rating as of an earlier day, and what was said about it.
 my $ratings = q{SELECT coalesce(string_agg(r::text, E'\n' ORDER BY customer_id), '') FROM "Retail".ratings r};
-my $replay = q{SELECT string_agg(r::text, E'\n' ORDER BY customer_id) FROM "Retail".rate('2024-03-31') r};
+my $replay = q{SELECT string_agg(r::text, E'\n' ORDER BY customer_id) FROM "Retail".rate('2024-06-15') r};
 my $histories = q{SELECT string_agg(h::text, E'\n' ORDER BY customer_id) FROM "Retail".history h};
+my $models = q{SELECT string_agg(m::text || coalesce(customer_tier.param(m.fitted, CASE m.kind WHEN 'spend' THEN 'p' ELSE 'r' END)::text, ''), E'\n' ORDER BY model_id) FROM "Retail".model m};
+my $ledger = q{SELECT string_agg(c::text, E'\n' ORDER BY model_id, decile, month) FROM "Retail".calibration c};
 my $comments = q{
 	SELECT string_agg(c.relname || '.' || a.attname || ': ' || col_description(c.oid, a.attnum), E'\n' ORDER BY c.relname, a.attname)
 	FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
@@ -47,8 +49,13 @@ $node->safe_psql(
 $node->safe_psql('postgres', q{CALL customer_tier.refresh('Retail', '2024-05-31')});
 $node->safe_psql('postgres', q{CALL customer_tier.refresh('Retail', '2024-06-30')});
 
-my %before = map { $_ => $node->safe_psql('postgres', $_) } ($ratings, $replay, $histories, $comments);
+my %before = map { $_ => $node->safe_psql('postgres', $_) } ($ratings, $replay, $histories, $models, $ledger, $comments);
 like($before{$ratings}, qr/Her Majesty/, 'there is something to lose');
+is( $node->safe_psql(
+		'postgres', q{
+		SELECT count(DISTINCT model_id), count(DISTINCT m.as_of), bool_and(m.status = 'ok'), count(f.scored_at) > 0, (SELECT count(clv) > 30 FROM "Retail".ratings)
+		FROM "Retail".model m LEFT JOIN "Retail".forecast f USING (model_id)}),
+	'4|2|t|t|t', 'models and a ledger, too');
 
 $node->command_ok([ 'pg_dumpall', '-h', $node->host, '-p', $node->port, '--globals-only', '-f', "$dir/globals.sql" ], 'the roles are dumped');
 
@@ -85,7 +92,7 @@ sub is_as_before
 {
 	my ($server, $db, $what) = @_;
 	is($server->safe_psql($db, $_->[1]), $before{ $_->[1] }, "$what: $_->[0]")
-	  foreach ([ 'ratings', $ratings ], [ 'replay', $replay ], [ 'histories', $histories ], [ 'comments', $comments ]);
+	  foreach ([ 'ratings', $ratings ], [ 'replay', $replay ], [ 'histories', $histories ], [ 'models', $models ], [ 'ledger', $ledger ], [ 'comments', $comments ]);
 	return;
 }
 
@@ -169,6 +176,8 @@ is($other->safe_psql('alone', q{SET ROLE shopkeeper; SELECT customer_tier.adopt_
 like($err, qr/other objects depend on it/, 'the extension is not dropped under a program by accident');
 $node->safe_psql('postgres', 'DROP EXTENSION customer_tier CASCADE');
 is($node->safe_psql('postgres', $ratings), $before{$ratings}, 'without the extension: the ratings are readable');
+is($node->safe_psql('postgres', $ledger), $before{$ledger}, 'without the extension: the ledger is readable');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM "Retail".model WHERE fitted->'params' ? 'r'}), '2', 'without the extension: the models are readable');
 $node->safe_psql('postgres', q{INSERT INTO orders (customer_id, at, amount) VALUES (7, '2031-01-01', 10); DELETE FROM orders WHERE at > '2030-01-01'});
 $node->safe_psql(
 	'postgres', q{
