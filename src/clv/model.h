@@ -103,7 +103,8 @@ typedef struct ClvParamInfo
  *			log-likelihood only as (k - 1) litt, so collapsed rows may leave it
  *			0 and add (k - 1) times its total.
  *
- * A new customer is the row (0, 0, 0).
+ * A new customer is the row (0, 0, 0).  For gamma-gamma a row with x = 0 is
+ * valid and says nothing (log-likelihood 0).
  */
 typedef struct ClvRow
 {

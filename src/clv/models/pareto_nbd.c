@@ -57,15 +57,15 @@ typedef struct Overlap
 
 /*
  * An overlap integral int_0^t (A / (A+u))^e (B / (B+u))^f du, in v = ln(1 + u /
- * m), m the lesser of A and B.  With c = m / (the greater one) and w = ln(1 + c
- * (exp(v) - 1)) it is m int exp(-(g-1) v - h w) dv, where g and h are the
- * exponents of the lesser and the greater.  The exponent is concave in v and
+ * m), m the lesser of A and B.  With c = m / (the greater one), w = ln(1 + c
+ * (exp(v) - 1)), g the exponent of the lesser, less 1, and h that of the
+ * greater, it is m int exp(-g v - h w) dv.  The exponent is concave in v and
  * singular nowhere nearer than pi from the real line.
  */
 typedef struct Overlapping
 {
 	double c;
-	double g; /* the exponent less 1 */
+	double g;
 	double h;
 } Overlapping;
 
