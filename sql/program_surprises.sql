@@ -89,6 +89,7 @@ SELECT customer_tier.drop_program('quiet');
 DROP VIEW report;
 DROP FUNCTION best();
 ALTER TABLE card DROP CONSTRAINT card_customer_id_fkey;
+CREATE TEMP VIEW for_now AS SELECT * FROM quiet.ratings;
 CREATE VIEW quiet.inside AS SELECT * FROM quiet.ratings;
 SELECT customer_tier.drop_program('quiet');
 SELECT to_regnamespace('quiet');
