@@ -57,8 +57,9 @@ DROP TABLE clv_shop;
 -- weights: a weight of 0 is no row, of 2 is two, of any size is a number
 SELECT customer_tier.clv_fit('nbd', frequency, recency, age, CASE WHEN region = 0 THEN 0 ELSE 1 END)
 	= customer_tier.clv_fit('nbd', frequency, recency, age) FILTER (WHERE region > 0) AS without_zeros FROM shop;
-SELECT customer_tier.param(customer_tier.clv_fit('nbd', frequency, recency, age, 2), 'r') / customer_tier.param(customer_tier.clv_fit('nbd', frequency, recency, age), 'r') AS same,
-	customer_tier.std_error(customer_tier.clv_fit('nbd', frequency, recency, age, 2), 'r') / customer_tier.std_error(customer_tier.clv_fit('nbd', frequency, recency, age), 'r') AS half_the_variance FROM shop;
+SELECT round((customer_tier.param(two, 'r') / customer_tier.param(one, 'r'))::numeric, 6) AS same,
+	round((customer_tier.std_error(two, 'r') / customer_tier.std_error(one, 'r'))::numeric, 6) AS half_the_variance
+FROM (SELECT customer_tier.clv_fit('nbd', frequency, recency, age, 2) AS two, customer_tier.clv_fit('nbd', frequency, recency, age) AS one FROM shop) AS q;
 SELECT customer_tier.clv_fit('nbd', frequency, recency, age, w) ->> 'status' AS status FROM shop, (VALUES (1e-9), (0.1), (1e15), (1e17)) AS v(w) GROUP BY w;
 SELECT customer_tier.clv_fit('nbd', 1, 1, 2, -1);
 SELECT customer_tier.clv_fit('nbd', 1, 1, 2, 'NaN');
@@ -117,8 +118,9 @@ SET client_min_messages = warning;
 SELECT f ->> 'status' AS status, customer_tier.aic(f) AS aic, customer_tier.bic(f) AS bic, (f ->> 'log_likelihood') IS NOT NULL AS log_likelihood,
 	f -> 'penalty' AS penalty
 FROM (SELECT customer_tier.clv_fit('bg/nbd', i, 10, 10 + i % 2, 1, 0, 1) AS f FROM generate_series(1, 20) AS i) AS q;
-SELECT customer_tier.param(w, 'r') / customer_tier.param(d, 'r') AS r, customer_tier.param(d, 'alpha') / customer_tier.param(w, 'alpha') AS alpha,
-	customer_tier.std_error(w, 'a') / customer_tier.std_error(d, 'a') AS error
+SELECT round((customer_tier.param(w, 'r') / customer_tier.param(d, 'r'))::numeric, 6) AS r,
+	round((customer_tier.param(d, 'alpha') / customer_tier.param(w, 'alpha'))::numeric, 6) AS alpha,
+	round((customer_tier.std_error(w, 'a') / customer_tier.std_error(d, 'a'))::numeric, 6) AS error
 FROM (SELECT customer_tier.clv_fit('bg/nbd', frequency, recency, age, 1, 0, 5) AS w,
 	customer_tier.clv_fit('bg/nbd', frequency, recency * 7, age * 7, 1, 0, 5) AS d FROM shop) AS q;
 
