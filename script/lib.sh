@@ -83,6 +83,13 @@ has_compiler()
 	return $ok
 }
 
+# The optimiser that fits the models, with its header.
+has_nlopt()
+{
+	echo '#include <nlopt.h>' | gcc -fsyntax-only -x c - >/dev/null 2>&1 &&
+		echo 'int main(void) { return 0; }' | gcc -x c -o /dev/null - -lnlopt >/dev/null 2>&1
+}
+
 # ---------------------------------------------------------------------------
 # The throw-away directory and the user who owns it
 # ---------------------------------------------------------------------------

@@ -431,7 +431,7 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
       FROM dependant, pg_identify_object(classid, objid, 0) AS object
      WHERE (classid, objid) NOT IN (SELECT i.classid, i.objid FROM inside i)
        AND object.schema IS DISTINCT FROM quote_ident(outside_dependants.schema)
-       AND object.schema IS DISTINCT FROM 'pg_temp'
+       AND coalesce(object.schema, '') !~ '^pg_temp'
 $$;
 COMMENT ON FUNCTION customer_tier.outside_dependants(name) IS 'internal: descriptions of what stands outside a schema and would be dropped with it';
 
