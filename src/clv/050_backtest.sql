@@ -20,6 +20,10 @@ BEGIN
 		RAISE EXCEPTION 'horizon_days must not be %', horizon_days
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Use 1 to 36525 days, for example 90.';
 	END IF;
+	IF NOT (days_per_unit > 0 AND days_per_unit < 36525) THEN
+		RAISE EXCEPTION 'days_per_unit must not be %', days_per_unit
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Use 7 for weeks, 1 for days.';
+	END IF;
 	IF NOT pg_catalog.isfinite(as_of) THEN
 		RAISE EXCEPTION 'as_of must not be %', as_of
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Use a day that the histories reach, for example the last one less the horizon.';
@@ -36,6 +40,10 @@ BEGIN
 			SELECT customer_tier.clv_fit($3, c.frequency, c.recency, c.age, 1, c.litt, $5) AS m
 			FROM customer AS c
 		),
+		-- a fit without a maximum predicts nothing
+		usable AS (
+			SELECT f.m FROM fit AS f WHERE f.m->'params' <> 'null'
+		),
 		cell AS MATERIALIZED (
 			SELECT c.frequency, c.recency, c.age, c.actual, pg_catalog.count(*) AS n
 			FROM customer AS c
@@ -46,7 +54,7 @@ BEGIN
 				customer_tier.expected_purchases(f.m, $6, c.frequency, c.recency, c.age) AS predicted,
 				customer_tier.p_active(f.m, $6, c.frequency, c.recency, c.age) AS active,
 				customer_tier.p_purchases(f.m, c.actual, $6, c.frequency, c.recency, c.age) AS p
-			FROM cell AS c, fit AS f
+			FROM cell AS c, usable AS f
 			-- a fixed order: sums of the same data are the same bits
 			ORDER BY c.frequency, c.recency, c.age, c.actual
 		),
@@ -72,7 +80,7 @@ BEGIN
 			SELECT s.number, s.days,
 				(SELECT coalesce(pg_catalog.sum(b.n), 0) FROM bought AS b WHERE b.days <= s.days) AS actual,
 				(SELECT pg_catalog.sum(d.n * customer_tier.expected_purchases(f.m, s.days / $4, d.frequency, d.recency, d.age))
-					FROM distinct_cell AS d, fit AS f) AS predicted
+					FROM distinct_cell AS d, usable AS f) AS predicted
 			FROM step AS s
 		),
 		class AS (
@@ -95,7 +103,7 @@ BEGIN
 					'active', c.active, 'predicted_active', c.predicted_active) ORDER BY c.frequency) FROM class AS c),
 			(SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('unit', t.number, 'days', t.days,
 					'actual', t.actual, 'predicted', t.predicted) ORDER BY t.number) FROM tracked AS t)
-		FROM scored AS s, fit AS f
+		FROM fit AS f LEFT JOIN scored AS s ON true
 		GROUP BY f.m
 		$query$, histories, history_column)
 	INTO fitted, customers, actual, predicted, bias, log_score, brier, rmse, mae, calibration, tracking
@@ -103,7 +111,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_tier.clv_backtest(regclass, date, integer, text, double precision, double precision, name) IS
-	'fit a purchase model to a table of histories up to and including as_of, predict the purchase days of the horizon_days that follow, and compare with what happened, over all who had bought by as_of: the fitted model, customers, actual and predicted purchases, bias (predicted / actual - 1), log_score (mean ln of the probability given to the count that came; higher is better), brier (mean squared error of P(at least one purchase)), rmse and mae (of the count), calibration (by frequency: customers, actual and predicted purchases and active customers), tracking (cumulative actual and predicted purchases after each time unit)';
+	'fit a purchase model to a table of histories up to and including as_of, predict the purchase days of the horizon_days that follow, and compare with what happened, over all who had bought by as_of: the fitted model, customers, actual and predicted purchases, bias (predicted / actual - 1), log_score (mean ln of the probability given to the count that came; higher is better), brier (mean squared error of P(at least one purchase)), rmse and mae (of the count), calibration (by frequency: customers, actual and predicted purchases and active customers), tracking (cumulative actual and predicted purchases after each time unit); all but fitted NULL where the fit has no maximum';
 
 CREATE FUNCTION customer_tier.clv_compare(histories regclass, as_of date, horizon_days integer,
 	models text[] DEFAULT '{mbg/nbd,bg/nbd,pareto/nbd,nbd,mbg/cnbd-k,bg/cnbd-k}', days_per_unit double precision DEFAULT 7,

@@ -140,6 +140,13 @@ my ($ret, $out, $err) = $node->psql('postgres',
 	q{SELECT * FROM customer_tier.clv_compare(ARRAY(SELECT m FROM fit WHERE name IN ('bg/nbd', 'mbg/nbd exact')))});
 like($err, qr/models of different data cannot be compared/, 'models of different data are refused');
 
+($ret, $out, $err) = $node->psql('postgres', q{SELECT * FROM customer_tier.clv_backtest('history', '1997-09-30', 0)});
+like($err, qr/horizon_days must not be 0/, 'backtest: a horizon of nothing is refused');
+($ret, $out, $err) = $node->psql('postgres', q{SELECT * FROM customer_tier.clv_backtest('history', '1990-01-01', 90)});
+like($err, qr/there is nothing to fit a model to/, 'backtest: before the first purchase there is nothing');
+is(ask(q{SELECT fitted ->> 'status', customers FROM customer_tier.clv_backtest('history', '1997-01-01', 90)}),
+	'no_maximum|', 'backtest: a day on which nobody has bought again has no model');
+
 # Interval of the mean is not one of the count: it covers next to nobody's count.
 my ($mean, $count) = split /\|/,
 	ask(q{SELECT avg((x_star BETWEEN e.lower AND e.upper)::int), avg((x_star BETWEEN c.lower AND c.upper)::int)
