@@ -41,7 +41,7 @@ $node->safe_psql(
 	INSERT INTO customer_tier.segment_map (map, priority, segment, label, label_zh, scores, r_from, r_to)
 	VALUES ('mine', 1, 'here', 'Here', '在', 4, 3, 4), ('mine', 2, 'gone', 'Gone', '去', 4, 1, 2);
 	SET ROLE shopkeeper;
-	SELECT customer_tier.create_program('Retail', 'orders', 'customer_id', 'at', 'amount', customers => 'customers', customers_key => 'id',
+	SELECT customer_tier.create_program('Retail', 'orders', 'customer_id', 'at', 'amount', purchase_model => 'mbg/nbd', customers => 'customers', customers_key => 'id',
 		segment_map => 'mine', preset => 'mine', time_zone => 'Asia/Shanghai');
 	UPDATE "Retail".tier SET label = 'Her Majesty' WHERE code = 'queen';
 	GRANT USAGE ON SCHEMA "Retail" TO PUBLIC;

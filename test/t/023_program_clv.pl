@@ -14,7 +14,7 @@ my $node = server_start('program_clv');
 
 load_csv($node, 'sample', 'customer_id int, master_id int, day date, cds int, amount numeric', "$data/cdnow_sample_log.csv");
 load_csv($node, 'holdout', 'id int, x int, t_x float8, t float8, x_star int, m_x float8', "$data/cdnow_sample_holdout.csv");
-$node->safe_psql('postgres', q{SELECT customer_tier.create_program('music', 'sample', 'customer_id', 'day', 'amount', horizon_days => 273)});
+$node->safe_psql('postgres', q{SELECT customer_tier.create_program('music', 'sample', 'customer_id', 'day', 'amount', purchase_model => 'mbg/nbd', horizon_days => 273)});
 
 sub query { return $node->safe_psql('postgres', $_[0]); }
 
