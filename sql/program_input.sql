@@ -115,10 +115,12 @@ SELECT customer_tier.adopt_program('q');
 SELECT customer_tier.adopt_program('public');
 
 -- The settings' own rules.
+\set VERBOSITY terse
 UPDATE p.settings SET monetary = 'profit';
 UPDATE p.settings SET window_days = 0;
 UPDATE p.settings SET weights = '{1}';
 UPDATE p.settings SET max_bad_share = 2;
+\set VERBOSITY default
 INSERT INTO p.settings SELECT * FROM p.settings;
 INSERT INTO p.settings SELECT false, (s).program FROM (SELECT s FROM p.settings s) t;
 
