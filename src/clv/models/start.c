@@ -10,7 +10,6 @@ void
 clv_start_rates(const ClvRow *rows, const double *weights, size_t n, double *r,
 				double *alpha)
 {
-	double customers = 0;
 	double purchases = 0;
 	double time = 0;
 	double squares = 0;
@@ -21,7 +20,6 @@ clv_start_rates(const ClvRow *rows, const double *weights, size_t n, double *r,
 	{
 		double weight = weights == NULL ? 1 : weights[i];
 
-		customers += weight;
 		purchases += weight * rows[i].x;
 		time += weight * rows[i].T;
 		squares += weight * rows[i].T * rows[i].T;
