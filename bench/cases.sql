@@ -47,6 +47,7 @@ SELECT format('SET max_parallel_workers_per_gather = %s; ', w) AS one,
 FROM bench.run, LATERAL (SELECT greatest(split_part(machine, ' ', 1)::int - 1, 1)) c (w) \gset
 INSERT INTO bench.cases (topic, side, variant, settings, query, shape) VALUES
 	('parallel', 'purchases, serial', 'hash', :'serial' || :'hash', :'zone', 'HashAggregate'),
+	('parallel', 'purchases, serial', 'sort', :'serial' || :'sort', :'zone', 'GroupAggregate'),
 	('parallel', 'purchases, parallel', 'hash, a worker less than cores', :'parallel' || :'one' || :'hash', :'zone', 'Gather.*Partial HashAggregate.*PARTIAL purchases'),
 	('parallel', 'purchases, parallel', 'hash, as many workers', :'parallel' || :'more' || :'hash', :'zone', 'Gather.*Partial HashAggregate.*PARTIAL purchases'),
 	('parallel', 'purchases, parallel', 'sort, a worker less than cores', :'parallel' || :'one' || :'sort', :'zone', 'Gather.*Partial GroupAggregate.*PARTIAL purchases'),

@@ -3,6 +3,7 @@
 
 \set serial 'SET max_parallel_workers_per_gather = 0; SET jit = off; SET work_mem = ''2GB''; SET maintenance_work_mem = ''1GB''; '
 \set parallel 'SET max_parallel_workers_per_gather = 2; SET jit = off; SET work_mem = ''2GB''; SET maintenance_work_mem = ''1GB''; '
+\set default 'SET max_parallel_workers_per_gather = 2; SET jit = off; SET work_mem = ''4MB''; SET maintenance_work_mem = ''1GB''; '
 \set renew 'SELECT customer_tier.drop_program(''retail''); SELECT customer_tier.create_program(''retail'', source => ''public.orders'', customer => ''customer_id'', at => ''ordered_at'', amount => ''amount'', time_zone => ''UTC''); CHECKPOINT'
 
 SELECT customer_tier.create_program('retail', source => 'public.orders', customer => 'customer_id',
@@ -53,30 +54,34 @@ ANALYZE hand.rating
 $$ AS hand \gset
 
 INSERT INTO bench.topic VALUES ('refresh', 5, 'A full refresh against hand-written SQL', 'wall',
-	'End to end. The first refresh writes every history and every rating; the next finds them unchanged. By hand: features, rank, NTILE, segment and tier in one CREATE TABLE AS, then a primary key and ANALYZE; it keeps no histories.');
+	'End to end. The first refresh writes every history and every rating; the next finds them unchanged. By hand: features, rank, NTILE, segment and tier in one CREATE TABLE AS, then a primary key and ANALYZE; it keeps no histories. With PostgreSQL''s default work_mem of 4 MB the planner sorts where with 2 GB it hashes.');
 INSERT INTO bench.cases (topic, side, variant, settings, query, setup) VALUES
 	('refresh', 'first refresh', 'serial', :'serial', 'CALL customer_tier.refresh(''retail'', ''2024-12-31'')', :'renew'),
 	('refresh', 'next refresh', 'serial', :'serial', 'CALL customer_tier.refresh(''retail'', ''2024-12-31'')', 'CHECKPOINT'),
 	('refresh', 'by hand', 'serial', :'serial', :'hand', 'DROP TABLE IF EXISTS hand.rating; CHECKPOINT'),
 	('refresh', 'first refresh', 'parallel', :'parallel', 'CALL customer_tier.refresh(''retail'', ''2024-12-31'')', :'renew'),
 	('refresh', 'next refresh', 'parallel', :'parallel', 'CALL customer_tier.refresh(''retail'', ''2024-12-31'')', 'CHECKPOINT'),
-	('refresh', 'by hand', 'parallel', :'parallel', :'hand', 'DROP TABLE IF EXISTS hand.rating; CHECKPOINT');
+	('refresh', 'by hand', 'parallel', :'parallel', :'hand', 'DROP TABLE IF EXISTS hand.rating; CHECKPOINT'),
+	('refresh', 'first refresh', 'parallel, work_mem 4 MB', :'default', 'CALL customer_tier.refresh(''retail'', ''2024-12-31'')', :'renew'),
+	('refresh', 'next refresh', 'parallel, work_mem 4 MB', :'default', 'CALL customer_tier.refresh(''retail'', ''2024-12-31'')', 'CHECKPOINT'),
+	('refresh', 'by hand', 'parallel, work_mem 4 MB', :'default', :'hand', 'DROP TABLE IF EXISTS hand.rating; CHECKPOINT');
 INSERT INTO bench.ratio VALUES
 	('refresh', 1, 'first refresh', 'refresh', 'by hand', 1),
 	('refresh', 2, 'next refresh', 'refresh', 'by hand', NULL);
 
--- What both sides agree on; to be asked when both have run.
+-- What both sides agree on; to be asked when both have run.  Of more than 131,072
+-- customers a program keeps thinned scales, good to 0.001 points of 100.
 CREATE FUNCTION bench.refresh_problem() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN (SELECT format('refresh and hand-written SQL differ: %s customers', count(*))
 	FROM retail.rating r FULL JOIN hand.rating h USING (customer_id)
-	WHERE (r.first_day, r.last_day, r.orders, r.purchase_days, r.revenue, r.refunded, r.average_order, r.tier, r.tier_rank,
-			r.tier_since, r.previous_tier, r.tier_reason, r.coverage)
-		IS DISTINCT FROM (h.first_day, h.last_day, h.orders, h.purchase_days, h.revenue, h.refunded, h.average_order, h.tier,
-			h.tier_rank, h.tier_since, h.previous_tier, h.tier_reason, h.coverage)
-		-- the last of the 4 decimals may differ by rounding
-		OR r.score IS NULL OR h.score IS NULL OR abs(r.score - h.score) > 0.0001
-		OR abs(r.score_to_next_tier - h.score_to_next_tier) > 0.0001
+	WHERE (r.first_day, r.last_day, r.orders, r.purchase_days, r.revenue, r.refunded, r.average_order, r.tier_since,
+			r.previous_tier, r.coverage)
+		IS DISTINCT FROM (h.first_day, h.last_day, h.orders, h.purchase_days, h.revenue, h.refunded, h.average_order, h.tier_since,
+			h.previous_tier, h.coverage)
+		OR r.score IS NULL OR h.score IS NULL OR abs(r.score - h.score) > 0.001
+		OR (r.tier, r.tier_rank, r.tier_reason) IS DISTINCT FROM (h.tier, h.tier_rank, h.tier_reason)
+			AND least(abs(h.score - 40), abs(h.score - 65), abs(h.score - 85)) > 0.001
 	HAVING count(*) > 0);
 END $$;
 
