@@ -48,7 +48,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM customer_tier.settings_problems(s)) THEN
         PERFORM customer_tier.put_function(schema, 'source_history', '',
             format('TABLE(customer_id %s, history customer_tier.purchase_history, rows bigint, bad bigint)', key_type),
-            'LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1',
+            -- Little memory on purpose: a hash table in batches that fit the
+            -- processor's cache, or a sort, beats one of a million groups.
+            'LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET work_mem = ''4MB''',
             customer_tier.source_query(s),
             'the source as it is now: purchase history, rows and bad rows of every customer; rows without a customer stand under NULL. Volatile, so that it is planned on its own and can run in parallel inside a refresh');
     END IF;
