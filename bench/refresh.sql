@@ -4,10 +4,10 @@
 \set serial 'SET max_parallel_workers_per_gather = 0; SET jit = off; SET work_mem = ''2GB''; SET maintenance_work_mem = ''1GB''; '
 \set parallel 'SET max_parallel_workers_per_gather = 2; SET jit = off; SET work_mem = ''2GB''; SET maintenance_work_mem = ''1GB''; '
 \set default 'SET max_parallel_workers_per_gather = 2; SET jit = off; SET work_mem = ''4MB''; SET maintenance_work_mem = ''1GB''; '
-\set renew 'SELECT customer_tier.drop_program(''retail''); SELECT customer_tier.create_program(''retail'', source => ''public.orders'', customer => ''customer_id'', at => ''ordered_at'', amount => ''amount'', time_zone => ''UTC''); CHECKPOINT'
+\set renew 'SELECT customer_tier.drop_program(''retail''); SELECT customer_tier.create_program(''retail'', source => ''public.orders'', customer => ''customer_id'', at => ''ordered_at'', amount => ''amount'', time_zone => ''UTC'', purchase_model => ''none''); CHECKPOINT'
 
 SELECT customer_tier.create_program('retail', source => 'public.orders', customer => 'customer_id',
-	at => 'ordered_at', amount => 'amount', time_zone => 'UTC');
+	at => 'ordered_at', amount => 'amount', time_zone => 'UTC', purchase_model => 'none');
 CREATE SCHEMA hand;
 CREATE TABLE hand.cell AS SELECT r, f, m, segment FROM customer_tier.segment_cells('grid25');
 ANALYZE hand.cell;

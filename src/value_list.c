@@ -36,18 +36,6 @@
 /* A bytea holds less than a gigabyte. */
 #define VALUE_LIST_WIRE_MAX ((int64) ((MaxAllocSize - 64) / sizeof(double)))
 
-/* Where the state of an aggregate lives; refuses a call outside of one. */
-MemoryContext
-get_aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("an aggregate's support function was called on its own")));
-	return context;
-}
-
 ValueList *
 value_list_create(MemoryContext context, int32 parameter)
 {

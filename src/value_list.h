@@ -6,6 +6,7 @@
 #ifndef CUSTOMER_TIER_VALUE_LIST_H
 #define CUSTOMER_TIER_VALUE_LIST_H
 
+#include "aggregate.h"
 #include "fmgr.h"
 #include "utils/array.h"
 
@@ -23,7 +24,6 @@ typedef struct ValueList
 	double	   *values;
 } ValueList;
 
-extern MemoryContext get_aggregate_context(FunctionCallInfo fcinfo);
 extern ValueList *value_list_create(MemoryContext context, int32 parameter);
 extern void value_list_grow(ValueList *list, int64 need);
 extern void value_list_append(ValueList *list, const ValueList *other);

@@ -15,6 +15,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "aggregate.h"
 #include "fmgr.h"
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
@@ -55,17 +56,6 @@ typedef struct FitState
 	RowTable	table;
 	struct varlena *name;		/* the bytes of the first argument, as they came */
 } FitState;
-
-static MemoryContext
-get_aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("an aggregate's support function was called on its own")));
-	return context;
-}
 
 static FitState *
 state_create(MemoryContext context, const ClvModel *kind)

@@ -52,11 +52,6 @@ extern void history_reader_init(HistoryReader *reader, const struct varlena *his
 extern bool history_reader_next(HistoryReader *reader, DayEntry *entry);
 extern bool history_is_valid(const uint8 *bytes, Size length);
 
-extern void day_list_init(DayList *list, int scale);
-extern DayEntry *day_list_append(DayList *list);
-extern void day_list_normalize(DayList *list);
-extern void day_list_rescale(DayList *list, int scale);
-extern void day_list_read(DayList *list, const struct varlena *history);
 extern struct varlena *history_from_days(DayList *list);
 extern struct varlena *history_merge(const struct varlena *a, const struct varlena *b);
 
@@ -66,6 +61,14 @@ extern int64 orders_add(int64 a, int64 b);
 extern amount128 amount_add(amount128 a, amount128 b);
 extern amount128 amount_sum(amount128 a, amount128 b, int scale);
 extern amount128 amount_rescale(amount128 amount, int from, int to);
+
+/* day_list.c */
+extern void day_list_init(DayList *list, int scale);
+extern DayEntry *day_list_append(DayList *list);
+extern void day_list_normalize(DayList *list);
+extern void day_list_rescale(DayList *list, int scale);
+extern void day_list_reduce(DayList *list);
+extern void day_list_read(DayList *list, const struct varlena *history);
 
 /* amount.c */
 typedef struct Amount

@@ -14,6 +14,7 @@
 #include "compat.h"
 
 #include "access/htup_details.h"
+#include "aggregate.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -55,17 +56,6 @@ typedef struct HistoryState
 #define LOG_SEND_COMPACT	512
 #define LOG_MAX_BYTES		(MaxAllocSize / 2)
 
-/* Ensure that we are called as an aggregate's support function. */
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "aggregate support function called in non-aggregate context");
-	return context;
-}
-
 static HistoryState *
 state_create(MemoryContext context)
 {
@@ -106,6 +96,25 @@ state_reserve(HistoryState *state, uint32 bytes)
 	return state;
 }
 
+/* Logs may come from another process, so whoever reads one checks it. */
+static void
+log_damaged(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+			 errmsg("invalid state of a purchases() aggregate")));
+}
+
+/* The log's next entry, but for its day. */
+static inline const uint8 *
+log_next(const uint8 *next, const uint8 *end, uint64 *step, DayEntry *entry)
+{
+	next = entry_get(next, end, step, entry);
+	if (unlikely(next == NULL || *step > PG_UINT32_MAX * UINT64CONST(2)))
+		log_damaged();
+	return next;
+}
+
 /* Append the log's entries to a list of the same or a larger scale. */
 static void
 log_read(const HistoryState *state, DayList *list)
@@ -120,10 +129,10 @@ log_read(const HistoryState *state, DayList *list)
 		DayEntry   *entry = day_list_append(list);
 		uint64		step;
 
-		next = entry_get(next, end, &step, entry);
-		if (next == NULL)
-			elog(ERROR, "damaged state of a purchases() aggregate");
+		next = log_next(next, end, &step, entry);
 		day += zigzag_decode(step);
+		if (unlikely(!IS_VALID_DATE(day)))
+			log_damaged();
 		entry->day = (int32) day;
 		if (list->scale > state->scale)
 		{
@@ -131,33 +140,6 @@ log_read(const HistoryState *state, DayList *list)
 			entry->refunded = amount_rescale(entry->refunded, state->scale, list->scale);
 		}
 	}
-}
-
-/*
- * Is the log one that log_append could have written?  If so, *last_day is the
- * day of its last entry.  For a log that comes from another process.
- */
-static bool
-log_is_valid(const HistoryState *state, int32 *last_day)
-{
-	const uint8 *next = state->log;
-	const uint8 *end = state->log + state->used;
-	int64		day = 0;
-
-	while (next < end)
-	{
-		DayEntry	entry;
-		uint64		step;
-
-		next = entry_get(next, end, &step, &entry);
-		if (next == NULL || step > PG_UINT32_MAX * UINT64CONST(2))
-			return false;
-		day += zigzag_decode(step);
-		if (!IS_VALID_DATE(day))
-			return false;
-	}
-	*last_day = (int32) day;
-	return true;
 }
 
 static HistoryState *
@@ -263,10 +245,10 @@ state_add_state(HistoryState *state, const HistoryState *other)
 	{
 		const uint8 *end = other->log + other->used;
 		const uint8 *rest;
-		DayEntry	entry = {0};
-		uint64		step = 0;
+		DayEntry	entry;
+		uint64		step;
 
-		rest = entry_get(other->log, end, &step, &entry);
+		rest = log_next(other->log, end, &step, &entry);
 		entry.day = (int32) zigzag_decode(step);
 		state = log_append(state, &entry);
 		state = state_reserve(state, end - rest);
@@ -348,7 +330,7 @@ check_zone_given(FunctionCallInfo fcinfo)
 Datum
 history_accum(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = get_aggregate_context(fcinfo);
 	HistoryState *state = PG_ARGISNULL(0) ? NULL : (HistoryState *) PG_GETARG_POINTER(0);
 
 	check_zone_given(fcinfo);
@@ -370,7 +352,7 @@ history_accum(PG_FUNCTION_ARGS)
 Datum
 history_accum_checked(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = get_aggregate_context(fcinfo);
 	HistoryState *state = PG_ARGISNULL(0) ? state_create(context) :
 		(HistoryState *) PG_GETARG_POINTER(0);
 
@@ -412,7 +394,7 @@ history_accum_refused(PG_FUNCTION_ARGS)
 Datum
 history_accum_history(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = get_aggregate_context(fcinfo);
 	HistoryState *state = PG_ARGISNULL(0) ? NULL : (HistoryState *) PG_GETARG_POINTER(0);
 
 	if (!PG_ARGISNULL(1))
@@ -430,7 +412,7 @@ history_accum_history(PG_FUNCTION_ARGS)
 Datum
 history_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = get_aggregate_context(fcinfo);
 	HistoryState *state = PG_ARGISNULL(0) ? NULL : (HistoryState *) PG_GETARG_POINTER(0);
 
 	if (!PG_ARGISNULL(1))
@@ -451,7 +433,7 @@ history_serialize(PG_FUNCTION_ARGS)
 	HistoryState *state;
 	StringInfoData buffer;
 
-	(void) aggregate_context(fcinfo);
+	(void) get_aggregate_context(fcinfo);
 	state = (HistoryState *) PG_GETARG_POINTER(0);
 	if (state->used > LOG_SEND_COMPACT)
 		state = log_compact(state_copy(state, CurrentMemoryContext));
@@ -462,6 +444,7 @@ history_serialize(PG_FUNCTION_ARGS)
 	pq_sendbyte(&buffer, state->scale);
 	pq_sendint64(&buffer, state->rows);
 	pq_sendint64(&buffer, state->bad);
+	pq_sendint32(&buffer, state->last_day);
 	pq_sendbytes(&buffer, (char *) state->log, state->used);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
 }
@@ -471,11 +454,11 @@ history_deserialize(PG_FUNCTION_ARGS)
 {
 	bytea	   *bytes;
 	StringInfoData buffer;
+	HistoryState head;
 	HistoryState *state;
 	int			version;
-	uint32		length;
 
-	(void) aggregate_context(fcinfo);
+	(void) get_aggregate_context(fcinfo);
 	bytes = PG_GETARG_BYTEA_PP(0);
 
 	/* Read in place: the functions of pqformat.h do not write. */
@@ -483,24 +466,23 @@ history_deserialize(PG_FUNCTION_ARGS)
 	buffer.len = buffer.maxlen = VARSIZE_ANY_EXHDR(bytes);
 	buffer.cursor = 0;
 
-	/* The result lives in the current context, as that of any function. */
-	state = state_create(CurrentMemoryContext);
 	version = pq_getmsgbyte(&buffer);
-	state->filled = pq_getmsgbyte(&buffer) != 0;
-	state->scale = pq_getmsgbyte(&buffer);
-	state->rows = pq_getmsgint64(&buffer);
-	state->bad = pq_getmsgint64(&buffer);
+	head.filled = pq_getmsgbyte(&buffer) != 0;
+	head.scale = pq_getmsgbyte(&buffer);
+	head.rows = pq_getmsgint64(&buffer);
+	head.bad = pq_getmsgint64(&buffer);
+	head.last_day = (int32) pq_getmsgint(&buffer, 4);
+	if (version != STATE_VERSION || head.scale > HISTORY_MAX_SCALE ||
+		head.rows < 0 || head.bad < 0)
+		log_damaged();
+	head.used = head.capacity = buffer.len - buffer.cursor;
+	head.compact_at = LOG_FIRST_COMPACT;
 
-	length = buffer.len - buffer.cursor;
-	state = state_reserve(state, length);
-	memcpy(state->log, pq_getmsgbytes(&buffer, length), length);
-	state->used = length;
+	/* The result lives in the current context, as that of any function. */
+	state = palloc(offsetof(HistoryState, log) + head.used);
+	memcpy(state, &head, offsetof(HistoryState, log));
+	memcpy(state->log, pq_getmsgbytes(&buffer, head.used), head.used);
 	pq_getmsgend(&buffer);
-	if (version != STATE_VERSION || state->scale > HISTORY_MAX_SCALE ||
-		state->rows < 0 || state->bad < 0 || !log_is_valid(state, &state->last_day))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("invalid state of a purchases() aggregate")));
 	PG_RETURN_POINTER(state);
 }
 
@@ -510,7 +492,7 @@ history_final(PG_FUNCTION_ARGS)
 {
 	HistoryState *state;
 
-	(void) aggregate_context(fcinfo);
+	(void) get_aggregate_context(fcinfo);
 	state = PG_ARGISNULL(0) ? NULL : (HistoryState *) PG_GETARG_POINTER(0);
 	if (state == NULL || !state->filled)
 		PG_RETURN_NULL();
@@ -526,7 +508,7 @@ history_final_checked(PG_FUNCTION_ARGS)
 	Datum		value[3];
 	bool		isnull[3] = {false, false, false};
 
-	(void) aggregate_context(fcinfo);
+	(void) get_aggregate_context(fcinfo);
 	state = PG_ARGISNULL(0) ? NULL : (HistoryState *) PG_GETARG_POINTER(0);
 	if (state == NULL)
 		PG_RETURN_NULL();
