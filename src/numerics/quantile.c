@@ -37,7 +37,7 @@ quantile_cuts(const double *sorted, int64_t count, int n, double *cuts)
 }
 
 /* How many values of a sorted array are at or below `value`. */
-static int64_t
+int64_t
 count_through(const double *sorted, int64_t count, double value)
 {
 	int64_t		low = 0;

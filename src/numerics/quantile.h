@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 extern int64_t quantile_rank(int k, int n, int64_t count);
+extern int64_t count_through(const double *sorted, int64_t count, double value);
 extern void quantile_cuts(const double *sorted, int64_t count, int n, double *cuts);
 extern void balanced_cuts(const double *sorted, int64_t count, int n, double *cuts);
 

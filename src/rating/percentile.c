@@ -26,6 +26,7 @@
 #include "utils/memutils.h"
 
 #include "numerics/sort.h"
+#include "rating/percentile.h"
 #include "value_list.h"
 
 PG_FUNCTION_INFO_V1(percentile_accum);
@@ -168,26 +169,12 @@ percentile_scale_final(PG_FUNCTION_ARGS)
 
 /* ---------- percentile() ---------- */
 
-typedef enum Ties
+Ties
+read_ties(const text *ties)
 {
-	TIES_LOW,
-	TIES_MID,
-	TIES_HIGH
-} Ties;
+	const char *word = VARDATA_ANY(ties);
+	int			length = VARSIZE_ANY_EXHDR(ties);
 
-static Ties
-get_ties(FunctionCallInfo fcinfo, int argument)
-{
-	text	   *ties;
-	const char *word;
-	int			length;
-
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("ties must not be NULL"),
-						errhint("Use 'low', 'mid' or 'high'.")));
-	ties = PG_GETARG_TEXT_PP(argument);
-	word = VARDATA_ANY(ties);
-	length = VARSIZE_ANY_EXHDR(ties);
 	if (length == 3 && memcmp(word, "low", 3) == 0)
 		return TIES_LOW;
 	if (length == 3 && memcmp(word, "mid", 3) == 0)
@@ -244,53 +231,42 @@ get_fraction(double from, double to, double value)
 }
 
 /*
- * percentile(value float8, scale float8[], ties text) -> float8
- *
  * Only the knots beside the value are looked at, and so only these are
  * checked: a check of the whole scale would cost more than the answer.
  */
-Datum
-percentile(PG_FUNCTION_ARGS)
+void
+find_standing(Standing *standing, const Float8Array *scale, double value)
 {
-	Ties		ties = get_ties(fcinfo, 2);
-	double		value;
-	Float8Array scale;
-	int			knots;
+	const double *values = scale->values;
 	const double *through;
+	int			knots;
 	double		slack;
 	double		members;
-	double		low;
-	double		high;
 	int			at;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		PG_RETURN_NULL();
-	value = PG_GETARG_FLOAT8(0);
-	check_value_not_nan(value);
-
-	float8_array_view_kept(&scale, fcinfo, 1);
-	if (scale.ndim != 1 || scale.count < 2)
+	if (scale->ndim != 1 || scale->count < 2)
 		report_malformed_scale("It must be an array of one dimension with two numbers a knot.");
-	if (scale.has_null)
+	if (scale->has_null)
 		report_malformed_scale("It contains NULL.");
-	knots = scale.count / 2;
-	through = scale.values + knots;
+	knots = scale->count / 2;
+	through = values + knots;
 	members = through[knots - 1];
-	slack = scale.count % 2 == 1 ? scale.values[scale.count - 1] : 0;
+	slack = scale->count % 2 == 1 ? values[scale->count - 1] : 0;
 	if (!(members >= 1 && members <= (double) PG_INT64_MAX) || !(slack >= 0 && slack < members))
 		report_malformed_scale("Its last count is no number of members.");
+	standing->members = members;
 
-	at = find_knot(scale.values, knots, value);
+	at = find_knot(values, knots, value);
 	if (at == knots)
-		low = high = members;
+		standing->below = standing->through = members;
 	else
 	{
-		double		knot = scale.values[at];
+		double		knot = values[at];
 		double		before = at > 0 ? through[at - 1] : 0;
 		double		below;
 
-		if (isnan(knot) || (at > 0 && !(scale.values[at - 1] < knot)) ||
-			(at + 1 < knots && !(knot < scale.values[at + 1])))
+		if (isnan(knot) || (at > 0 && !(values[at - 1] < knot)) ||
+			(at + 1 < knots && !(knot < values[at + 1])))
 			report_malformed_scale("Its values do not ascend.");
 		if (!(before >= 0 && before < through[at] && through[at] <= members))
 			report_malformed_scale("Its counts do not ascend.");
@@ -299,28 +275,51 @@ percentile(PG_FUNCTION_ARGS)
 		below = at > 0 ? Min(before + slack, through[at] - 1) : 0;
 		if (knot == value)
 		{
-			low = below;
-			high = through[at];
+			standing->below = below;
+			standing->through = through[at];
 		}
 		else
 		{
-			low = before;
+			standing->below = before;
 			if (below > before)
-				low += get_fraction(scale.values[at - 1], knot, value) * (below - before);
-			high = low;
+				standing->below += get_fraction(values[at - 1], knot, value) * (below - before);
+			standing->through = standing->below;
 		}
 	}
+}
 
+/* percentile(value float8, scale float8[], ties text) -> float8 */
+Datum
+percentile(PG_FUNCTION_ARGS)
+{
+	Ties		ties;
+	double		value;
+	Float8Array scale;
+	Standing	standing;
+	double		share = 0;
+
+	if (PG_ARGISNULL(2))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("ties must not be NULL"),
+						errhint("Use 'low', 'mid' or 'high'.")));
+	ties = read_ties(PG_GETARG_TEXT_PP(2));
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	value = PG_GETARG_FLOAT8(0);
+	check_value_not_nan(value);
+
+	float8_array_view_kept(&scale, fcinfo, 1);
+	find_standing(&standing, &scale, value);
 	switch (ties)
 	{
 		case TIES_LOW:
+			share = standing.below;
 			break;
 		case TIES_MID:
-			low = (low + high) / 2;
+			share = (standing.below + standing.through) / 2;
 			break;
 		case TIES_HIGH:
-			low = high;
+			share = standing.through;
 			break;
 	}
-	PG_RETURN_FLOAT8(low / members);
+	PG_RETURN_FLOAT8(share / standing.members);
 }
