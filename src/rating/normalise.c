@@ -54,7 +54,7 @@ static const struct
 }			methods[METHODS] = {
 	{"score", 5, -1, "the cut points, ascending"},
 	{"percentile", 10, -1, "what percentile_scale(value) gives"},
-	{"min_max", 7, 2, "[low, high]"},
+	{"min_max", 7, 2, "[low, high], both finite"},
 	{"z_score", 7, 2, "[mean, standard deviation]"},
 	{"logistic", 8, 2, "[midpoint, slope]"},
 	{"bands", 5, -1, "k thresholds, ascending, and then the points of the k + 1 bands"},
