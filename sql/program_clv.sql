@@ -148,6 +148,73 @@ RESET ROLE;
 DROP ROLE regress_stranger;
 SELECT customer_tier.drop_program('shop');
 
+-- A margin from a column: a customer's is what was earned of what was paid.
+CREATE TABLE sales AS
+SELECT customer_id, timezone('UTC', ordered_at) AS at, amount,
+       CASE WHEN n % 501 = 0 THEN 'NaN' WHEN n % 11 > 0 THEN (n % 130 - 25) / 100.0 + 0.00005 END::numeric(6,5) AS margin,
+       CASE WHEN n % 7 > 0 THEN n / 3 END AS bill
+  FROM (SELECT *, row_number() OVER (ORDER BY customer_id, ordered_at, amount) AS n FROM orders) o;
+CREATE VIEW sales_in_floats AS SELECT customer_id, at, amount::float8 AS amount, margin::real AS margin, bill FROM sales;
+CREATE FUNCTION margins(lines boolean, day date, margin numeric) RETURNS TABLE (customer_id bigint, margin float8) LANGUAGE sql AS $$
+    SELECT o.customer_id, CASE WHEN sum(o.amount) > 0 THEN sum(round(o.profit, 6)) / sum(o.amount) ELSE $3 END
+      FROM (SELECT s.customer_id, min(s.at)::date AS day, sum(s.amount) AS amount, sum(s.amount * coalesce(s.margin, $3)) AS profit
+              FROM (SELECT *, row_number() OVER () AS line FROM sales) s
+             WHERE s.margin BETWEEN -1 AND 1 OR s.margin IS NULL
+             GROUP BY s.customer_id, s.bill, CASE WHEN s.bill IS NULL OR NOT lines THEN s.line END) o
+     WHERE o.day <= $2
+     GROUP BY 1 $$;
+SELECT customer_tier.create_program('rows', 'sales', 'customer_id', 'at', 'amount', margin => 0.3, margin_column => 'margin', max_bad_share => 0.1, purchase_model => 'mbg/nbd');
+SELECT customer_tier.create_program('lines', 'sales', 'customer_id', 'at', 'amount', margin => 0.3, margin_column => 'margin', max_bad_share => 0.1, purchase_model => 'mbg/nbd', order_id => 'bill');
+SELECT customer_tier.create_program('floats', 'sales_in_floats', 'customer_id', 'at', 'amount', margin => 0.3, margin_column => 'margin', max_bad_share => 0.1, order_id => 'bill');
+SET client_min_messages = error;
+CALL customer_tier.refresh('rows', '2024-10-31');
+CALL customer_tier.refresh('lines', '2024-10-31');
+CALL customer_tier.refresh('floats', '2024-10-31');
+SELECT r.rows_bad = (SELECT count(*) FROM sales WHERE margin NOT BETWEEN -1 AND 1) AS bad, r.rows_bad > 100 AS many,
+       (SELECT a.rows = r.rows_bad FROM customer_tier.audit('rows') a WHERE "check" = 'margin is NaN or outside of -1..1') AS counted,
+       (SELECT a.rows = (SELECT count(*) FROM sales WHERE margin IS NULL) FROM customer_tier.audit('rows') a WHERE "check" = 'margin is NULL') AS nulls
+  FROM rows.run r;
+SELECT "check", examples, action FROM customer_tier.audit('rows') WHERE "check" LIKE 'margin%';
+CREATE FUNCTION wrong(program text, lines boolean, day date, margin numeric, OUT wrong bigint, OUT n bigint, OUT usual bigint) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('SELECT count(*) FILTER (WHERE f.margin IS DISTINCT FROM o.margin), count(*), count(*) FILTER (WHERE o.margin = $3)
+                      FROM %I.features($2) f FULL JOIN margins($1, $2, $3) o USING (customer_id)', program) INTO wrong, n, usual USING lines, day, margin;
+END $$;
+SELECT program, day, wrong, n > 300 AS many, usual BETWEEN 1 AND n / 10 AS some_usual
+  FROM (VALUES ('rows', false), ('lines', true), ('floats', true)) p (program, lines), unnest('{2024-03-31,2024-10-31,2024-12-31}'::date[]) day,
+       wrong(program, lines, day, 0.3) ORDER BY 1, 2;
+-- Their clv is made of it, on any day.
+SELECT count(*) AS n, count(*) FILTER (WHERE r.clv IS DISTINCT FROM round(m.margin::numeric *
+           customer_tier.clv(p.fitted, s.fitted, 365 / 7.0, ln(1.1::float8) / (365.25 / 7), f.repeats, f.last_at, f.age, f.repeat_mean)::numeric, 2)) AS wrong,
+       count(*) FILTER (WHERE r.clv < 0) > 0 AS at_a_loss
+  FROM lines.rate('2024-12-15') r JOIN lines.features('2024-12-15') f USING (customer_id) JOIN margins(true, '2024-12-15', 0.3) m USING (customer_id),
+       lines.model p, lines.model s WHERE p.kind = 'purchase' AND s.kind = 'spend' AND f.orders > 0;
+-- A margin that changes, changes one history; one that is the same, none.
+CREATE TEMP TABLE kept AS SELECT customer_id, xmin::text AS version FROM lines.history;
+UPDATE sales SET margin = 0.5 WHERE customer_id = (SELECT min(customer_id) FROM sales WHERE margin < 0.4);
+CALL customer_tier.refresh('lines', '2024-10-31');
+SELECT count(*) FILTER (WHERE h.xmin::text <> k.version) FROM kept k FULL JOIN lines.history h USING (customer_id);
+SELECT wrong FROM wrong('lines', true, '2024-10-31', 0.3);
+-- So does that of the program, for rows that have none of their own; and without the column it is everybody's.
+UPDATE lines.settings SET margin = 0.25;
+CALL customer_tier.refresh('lines', '2024-10-31');
+SELECT wrong FROM wrong('lines', true, '2024-10-31', 0.25);
+UPDATE lines.settings SET margin_column = 'amount';
+CALL customer_tier.refresh('lines', '2024-10-31');
+UPDATE lines.settings SET margin_column = NULL;
+CALL customer_tier.refresh('lines', '2024-10-31');
+SELECT DISTINCT margin FROM lines.features('2024-10-31');
+SELECT count(history) > 300 AS histories, count(profit) AS profits FROM lines.history;
+UPDATE lines.settings SET margin_column = 'margin';
+SELECT customer_tier.adopt_program('lines');
+SELECT DISTINCT margin FROM lines.features('2024-10-31');
+CALL customer_tier.refresh('lines', '2024-10-31');
+SELECT wrong FROM wrong('lines', true, '2024-10-31', 0.25);
+RESET client_min_messages;
+SELECT count(customer_tier.drop_program(name)) FROM customer_tier.program;
+DROP FUNCTION margins, wrong;
+DROP VIEW sales_in_floats;
+
 -- Small and odd shops are rated all the same.
 CREATE TABLE odd (shop text, customer_id int, day date, amount numeric);
 INSERT INTO odd SELECT 'twenty', c, date '2024-12-31' - (c * 7 % 20) * 11 - n * 13, 5 + (c * 13 + n * 7) % 20 FROM generate_series(1, 20) c, generate_series(0, c * 3 % 20) n;
@@ -190,4 +257,4 @@ SELECT count(*) FROM one.model;
 SELECT count(customer_tier.drop_program(name)) FROM customer_tier.program;
 DROP FUNCTION rate_shop;
 SET client_min_messages = warning;
-DROP TABLE orders, summary, published, scored, models, odd CASCADE;
+DROP TABLE orders, summary, published, scored, models, kept, sales, odd CASCADE;

@@ -69,7 +69,7 @@ CREATE FUNCTION mallory.whoami() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE
 ALTER TABLE mallory.settings RENAME TO settings0;
 CREATE VIEW mallory.settings AS SELECT only_row, mallory.whoami() AS program, source_schema, source_name, customer, at, amount, order_id,
   customers_schema, customers_name, customers_key, time_zone, segment_map, monetary, window_days, weights, on_bad_row, max_bad_share,
-  purchase_model, horizon_days, annual_discount, margin, churn_days, refit_days, history_complete_from FROM mallory.settings0;
+  purchase_model, horizon_days, annual_discount, margin, margin_column, churn_days, refit_days, history_complete_from FROM mallory.settings0;
 RESET ROLE;
 SELECT * FROM customer_tier.check_program('mallory');
 SELECT count(*) > 0 AS audited FROM customer_tier.audit('mallory');

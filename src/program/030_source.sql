@@ -24,6 +24,7 @@ CREATE TYPE customer_tier.program_settings AS (
     horizon_days int,
     annual_discount numeric,
     margin numeric,
+    margin_column name,
     churn_days int,
     refit_days int,
     history_complete_from date
@@ -46,7 +47,7 @@ BEGIN
         'SELECT program, source_schema, source_name, customer, at, amount, order_id,
                 customers_schema, customers_name, customers_key, time_zone, segment_map,
                 monetary, window_days, weights, on_bad_row, max_bad_share,
-                purchase_model, horizon_days, annual_discount, margin, churn_days, refit_days, history_complete_from
+                purchase_model, horizon_days, annual_discount, margin, margin_column, churn_days, refit_days, history_complete_from
            FROM %I.settings', schema) INTO s;
     RETURN s;
 END
@@ -147,12 +148,12 @@ BEGIN
             format('column "%s" of %I.%I has type %s, which is not the time of an order (option "%s")',
                    column_name, relation_schema, relation_name, col.declared, option),
             'Use a column of type date, timestamp or timestamptz; a view can convert it, as with to_timestamp(seconds).'::text;
-    ELSIF kind = 'amount' AND col.base_type NOT IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype,
+    ELSIF kind IN ('amount', 'share') AND col.base_type NOT IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype,
                                                     'real'::regtype, 'double precision'::regtype, 'numeric'::regtype) THEN
         RETURN QUERY SELECT '42804',
-            format('column "%s" of %I.%I has type %s, which is not an amount (option "%s")',
-                   column_name, relation_schema, relation_name, col.declared, option),
-            CASE WHEN col.base_type = 'money'::regtype
+            format('column "%s" of %I.%I has type %s, which is not %s (option "%s")',
+                   column_name, relation_schema, relation_name, col.declared, CASE kind WHEN 'amount' THEN 'an amount' ELSE 'a share' END, option),
+            CASE WHEN col.base_type = 'money'::regtype AND kind = 'amount'
                  THEN 'Read it through a view that casts it: amount::numeric.'
                  ELSE 'Use a column of type numeric, smallint, integer, bigint, real or double precision; a view can convert it.' END;
     ELSIF NOT has_column_privilege(relation, col.attnum, 'SELECT') THEN
@@ -162,7 +163,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.column_problems(text, name, name, name, text) IS 'internal: what is wrong with the column an option names; kind is key, order, day or amount; no row = nothing';
+COMMENT ON FUNCTION customer_tier.column_problems(text, name, name, name, text) IS 'internal: what is wrong with the column an option names; kind is key, order, day, amount or share; no row = nothing';
 
 CREATE FUNCTION customer_tier.settings_problems(s customer_tier.program_settings)
 RETURNS TABLE (code text, problem text, hint text)
@@ -180,9 +181,9 @@ BEGIN
         RETURN QUERY
             SELECT p.code, p.problem, p.hint
               FROM (VALUES (1, 'customer', s.customer, 'key'), (2, 'at', s.at, 'day'), (3, 'amount', s.amount, 'amount'),
-                           (4, 'order_id', s.order_id, 'order')) AS o (n, option, column_name, kind),
+                           (4, 'order_id', s.order_id, 'order'), (5, 'margin_column', s.margin_column, 'share')) AS o (n, option, column_name, kind),
                    customer_tier.column_problems(o.option, s.source_schema, s.source_name, o.column_name, o.kind) p
-             WHERE o.column_name IS NOT NULL OR o.option <> 'order_id'
+             WHERE o.column_name IS NOT NULL OR o.option NOT IN ('order_id', 'margin_column')
              ORDER BY o.n;
     END IF;
 
@@ -282,12 +283,16 @@ DECLARE
     customer_column record;
     at_column record;
     amount_column record;
+    margin_column record;
     customer_expr text;     -- the key as it is grouped
     shown_expr text;        -- how to show a key: one spelling of equal ones
     at_expr text;
     amount_expr text;
     zone text;
+    margin_expr text;       -- the margin of a row, in numeric
     line_expr text;         -- the amount of an order line, in numeric
+    profit_expr text;       -- what it earns
+    in_range text := 'BETWEEN -170141183460469231731687303715884 AND 170141183460469231731687303715884';    -- what a history can hold
     good text;              -- whether an order line can be used
 BEGIN
     SELECT * INTO customer_column FROM customer_tier.relation_column(source, s.customer);
@@ -318,47 +323,64 @@ BEGIN
         amount_expr := format('CAST(%s AS %s)', amount_expr, amount_column.base_type);
     END IF;
 
+    -- A row without a margin has that of the program; a margin that cannot be
+    -- hides the amount, so that the row is bad.
+    IF s.margin_column IS NOT NULL THEN
+        SELECT * INTO margin_column FROM customer_tier.relation_column(source, s.margin_column);
+        margin_expr := format('CAST(source.%I AS %s)', s.margin_column, margin_column.base_type);
+        amount_expr := format('CASE WHEN (%s BETWEEN -1 AND 1) IS NOT FALSE THEN %s END', margin_expr, amount_expr);
+        margin_expr := CASE WHEN margin_column.base_type IN ('real'::regtype, 'double precision'::regtype)
+                            THEN format('coalesce(CAST(CAST(%s AS text) AS numeric), %s)', margin_expr, s.margin)
+                            ELSE format('coalesce(CAST(%s AS numeric), %s)', margin_expr, s.margin) END;
+    END IF;
+    line_expr := CASE WHEN amount_column.base_type IN ('real'::regtype, 'double precision'::regtype)
+                      THEN format('CAST(CAST(%s AS text) AS numeric)', amount_expr)
+                      ELSE format('CAST(%s AS numeric)', amount_expr) END;
+    profit_expr := format('CASE WHEN %s %s THEN %s * %s END', amount_expr, in_range, line_expr, margin_expr);
+
     IF s.order_id IS NULL THEN
         RETURN format(
 $query$
     -- Every row is an order.
-    SELECT customer_id, (checked).history, (checked).rows, (checked).bad
+    SELECT customer_id, (checked).history, (checked).rows, (checked).bad, %8$s AS profit
       FROM (
-            SELECT %s AS customer_id,
-                   customer_tier.purchases_checked(%s, %s%s) AS checked
-              FROM %I.%I AS source
-             GROUP BY %s
+            SELECT %1$s AS customer_id,
+                   customer_tier.purchases_checked(%2$s, %3$s%4$s) AS checked%9$s
+              FROM %5$I.%6$I AS source
+             GROUP BY %7$s
             OFFSET 0
            ) AS customer
 $query$,
-            format(shown_expr, customer_expr), at_expr, amount_expr, zone, s.source_schema, s.source_name, customer_expr);
+            format(shown_expr, customer_expr), at_expr, amount_expr, zone, s.source_schema, s.source_name, customer_expr,
+            CASE WHEN s.margin_column IS NULL THEN 'CAST(NULL AS customer_tier.purchase_history)' ELSE '(profit).history' END,
+            CASE WHEN s.margin_column IS NULL THEN '' ELSE format(
+$profit$,
+                   customer_tier.purchases_checked(%s, %s%s) AS profit$profit$, at_expr, profit_expr, zone) END);
     END IF;
 
     -- Finite minus itself is zero; NaN and Infinity minus themselves are not.
     good := format('source.%3$I IS NOT NULL AND pg_catalog.isfinite(%1$s) AND %2$s - %2$s = 0', at_expr, amount_expr, s.order_id);
-    line_expr := CASE WHEN amount_column.base_type IN ('real'::regtype, 'double precision'::regtype)
-                      THEN format('CAST(CAST(%s AS text) AS numeric)', amount_expr)
-                      ELSE format('CAST(%s AS numeric)', amount_expr) END;
     RETURN format(
 $query$
     -- The lines of one order are summed to one order, on the day of its first
     -- line; a line without an order id is an order of its own.
     SELECT customer_id,
            coalesce((ordered).history OPERATOR(customer_tier.+) loose, (ordered).history, loose) AS history,
-           rows, bad + coalesce((ordered).bad, 0) AS bad
+           rows, bad + coalesce((ordered).bad, 0) AS bad,
+           %12$s AS profit
       FROM (
             SELECT %1$s AS customer_id,
                    customer_tier.purchases_checked(at, amount%2$s) FILTER (WHERE at IS NOT NULL) AS ordered,
                    customer_tier.rollup((loose).history) AS loose,
                    CAST(pg_catalog.sum(lines) AS bigint) AS rows,
-                   CAST(pg_catalog.sum(bad_lines + coalesce((loose).bad, 0)) AS bigint) AS bad
+                   CAST(pg_catalog.sum(bad_lines + coalesce((loose).bad, 0)) AS bigint) AS bad%13$s
               FROM (
                     SELECT %3$s AS customer_id,
                            pg_catalog.min(%4$s) FILTER (WHERE %5$s) AS at,
                            pg_catalog.sum(%6$s) FILTER (WHERE %5$s) AS amount,
                            customer_tier.purchases_checked(%4$s, %7$s%2$s) FILTER (WHERE source.%8$I IS NULL) AS loose,
                            pg_catalog.count(*) AS lines,
-                           pg_catalog.count(*) FILTER (WHERE source.%8$I IS NOT NULL AND (%5$s) IS NOT TRUE) AS bad_lines
+                           pg_catalog.count(*) FILTER (WHERE source.%8$I IS NOT NULL AND (%5$s) IS NOT TRUE) AS bad_lines%14$s
                       FROM %9$I.%10$I AS source
                      GROUP BY %11$s, source.%8$I
                     OFFSET 0
@@ -368,7 +390,18 @@ $query$
            ) AS one_customer
 $query$,
         format(shown_expr, 'one_order.customer_id'), zone, format(shown_expr, customer_expr), at_expr, good, line_expr, amount_expr,
-        s.order_id, s.source_schema, s.source_name, customer_expr);
+        s.order_id, s.source_schema, s.source_name, customer_expr,
+        CASE WHEN s.margin_column IS NULL THEN 'CAST(NULL AS customer_tier.purchase_history)'
+             ELSE 'coalesce((ordered_profit).history OPERATOR(customer_tier.+) loose_profit, (ordered_profit).history, loose_profit)' END,
+        CASE WHEN s.margin_column IS NULL THEN '' ELSE format(
+$profit$,
+                   customer_tier.purchases_checked(at, CASE WHEN amount %s THEN profit END%s) FILTER (WHERE at IS NOT NULL) AS ordered_profit,
+                   customer_tier.rollup((loose_profit).history) AS loose_profit$profit$, in_range, zone) END,
+        CASE WHEN s.margin_column IS NULL THEN '' ELSE format(
+$profit$,
+                           pg_catalog.sum(%1$s * %2$s) FILTER (WHERE %3$s) AS profit,
+                           customer_tier.purchases_checked(%4$s, %5$s%6$s) FILTER (WHERE source.%7$I IS NULL) AS loose_profit$profit$,
+            line_expr, margin_expr, good, at_expr, profit_expr, zone, s.order_id) END);
 END
 $$;
-COMMENT ON FUNCTION customer_tier.source_query(customer_tier.program_settings) IS 'internal: the query that reads the order source of a program: one row a customer, with history, rows and bad rows; rows without a customer form a group of their own';
+COMMENT ON FUNCTION customer_tier.source_query(customer_tier.program_settings) IS 'internal: the query that reads the order source of a program: one row a customer, with history, rows, bad rows and, when there is a margin column, the history of what was earned; rows without a customer form a group of their own';

@@ -1,7 +1,7 @@
 -- Making, adopting and dropping a program.  Everything it is lives in its own
 -- schema, as plain tables that belong to their owner and not to the extension:
 -- they are dumped, restored and granted like any table.  Only the column
--- history.history has a type of ours, so that the ratings stay readable when
+-- history.history and history.profit have a type of ours, so that the ratings stay readable when
 -- the extension is dropped.
 
 CREATE FUNCTION customer_tier.create_tables(schema name, key_type text) RETURNS void
@@ -34,6 +34,7 @@ CREATE TABLE %1$I.settings (
     horizon_days int NOT NULL CHECK (horizon_days BETWEEN 1 AND 36525),
     annual_discount numeric NOT NULL CHECK (annual_discount BETWEEN 0 AND 100),
     margin numeric NOT NULL CHECK (margin BETWEEN 0 AND 1),
+    margin_column name,
     churn_days int NOT NULL CHECK (churn_days BETWEEN 1 AND 36525),
     refit_days int NOT NULL CHECK (refit_days >= 1),
     history_complete_from date CHECK (isfinite(history_complete_from))
@@ -61,6 +62,7 @@ COMMENT ON COLUMN %1$I.settings.purchase_model IS 'model of purchases: mbg/nbd a
 COMMENT ON COLUMN %1$I.settings.horizon_days IS 'expected_purchases and clv look so many days ahead';
 COMMENT ON COLUMN %1$I.settings.annual_discount IS 'yearly rate at which clv discounts, 0.10 = 10 %%';
 COMMENT ON COLUMN %1$I.settings.margin IS 'share of the revenue that clv counts, 0..1';
+COMMENT ON COLUMN %1$I.settings.margin_column IS 'column of the source: the margin of a row as a share of its amount, -1..1, NULL = that of the program; a customer then has the mean margin of what was bought; NULL = the margin of the program for everybody';
 COMMENT ON COLUMN %1$I.settings.churn_days IS 'p_active is the probability of a purchase within so many days, and a customer counts as recent for so many after one';
 COMMENT ON COLUMN %1$I.settings.refit_days IS 'a refresh fits the models anew when the newest fit is so many days older than its as_of';
 COMMENT ON COLUMN %1$I.settings.history_complete_from IS 'customers whose first day is earlier are predicted, but models are not fitted to them: their first orders may be missing; NULL = all are fitted to';
@@ -138,7 +140,7 @@ COMMENT ON COLUMN %1$I.run.started_at IS 'when the refresh started';
 COMMENT ON COLUMN %1$I.run.finished_at IS 'when it was published or failed';
 COMMENT ON COLUMN %1$I.run.pid IS 'process id of the session, to be found in pg_stat_activity while it is running';
 COMMENT ON COLUMN %1$I.run.rows_read IS 'rows of the source';
-COMMENT ON COLUMN %1$I.run.rows_bad IS 'rows skipped: customer, day or amount is NULL, NaN, infinite or out of range';
+COMMENT ON COLUMN %1$I.run.rows_bad IS 'rows skipped: customer, day or amount is NULL, NaN, infinite or out of range, or the margin is outside of -1..1';
 COMMENT ON COLUMN %1$I.run.newest_day IS 'newest day with an order, up to as_of';
 COMMENT ON COLUMN %1$I.run.customers IS 'customers rated: buyers and prospects';
 COMMENT ON COLUMN %1$I.run.buyers IS 'customers with an order up to as_of';
@@ -223,7 +225,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         ('p_active', true, 'probability of a purchase within churn_days (settings), 0..1; NULL for a prospect and without a purchase model'),
         ('expected_purchases', true, 'expected days with a purchase within horizon_days (settings); NULL for a prospect and without a purchase model'),
         ('expected_spend', true, 'expected amount of a day with a purchase, in currency units; NULL for a prospect, without a spend model, and where it cannot be told: repeat purchases of a net amount of 0 or less, or none while the model has no mean (q <= 1)'),
-        ('clv', true, 'value of the purchases expected within horizon_days, discounted, times the margin (settings), in currency units; NULL when expected_purchases or expected_spend is'),
+        ('clv', true, 'value of the purchases expected within horizon_days, discounted, times the margin (settings; with a margin column that of the customer), in currency units; NULL when expected_purchases or expected_spend is'),
         ('score', true, 'score 0..100: weighted mean of the percentiles of R, F and M among the buyers; NULL for a prospect'),
         ('tier', true, 'code of the tier'),
         ('tier_label', false, 'English label of the tier'),
@@ -259,6 +261,7 @@ CREATE FUNCTION customer_tier.create_program(
     horizon_days int DEFAULT 365,
     annual_discount numeric DEFAULT 0.10,
     margin numeric DEFAULT 1,
+    margin_column name DEFAULT NULL,
     churn_days int DEFAULT 90,
     refit_days int DEFAULT 30,
     history_complete_from date DEFAULT NULL
@@ -329,6 +332,7 @@ BEGIN
     s.horizon_days := create_program.horizon_days;
     s.annual_discount := create_program.annual_discount;
     s.margin := create_program.margin;
+    s.margin_column := create_program.margin_column;
     s.churn_days := create_program.churn_days;
     s.refit_days := create_program.refit_days;
     s.history_complete_from := create_program.history_complete_from;
@@ -369,7 +373,7 @@ BEGIN
         'INSERT INTO %I.settings (program, source_schema, source_name, customer, at, amount, order_id,
                 customers_schema, customers_name, customers_key, time_zone, segment_map,
                 monetary, window_days, weights, on_bad_row, max_bad_share,
-                purchase_model, horizon_days, annual_discount, margin, churn_days, refit_days, history_complete_from)
+                purchase_model, horizon_days, annual_discount, margin, margin_column, churn_days, refit_days, history_complete_from)
          SELECT ($1).*', new_schema) USING s;
     EXECUTE format(
         'INSERT INTO %I.tier (tier_rank, code, label, label_zh, min_score)
@@ -384,7 +388,7 @@ BEGIN
     RETURN create_program.name;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.create_program(text, regclass, name, name, name, name, name, regclass, name, text, text, text, int, float8[], text, numeric, text, text, int, numeric, numeric, int, int, date) IS
+COMMENT ON FUNCTION customer_tier.create_program(text, regclass, name, name, name, name, name, regclass, name, text, text, text, int, float8[], text, numeric, text, text, int, numeric, numeric, name, int, int, date) IS
     'make a program: ratings of the customers of an order table, in a schema of its own; returns its name. Then CALL customer_tier.refresh(name)';
 
 CREATE FUNCTION customer_tier.add_segments(schema name) RETURNS void

@@ -37,29 +37,34 @@ BEGIN
     key_type := key_column.type;    -- functions know no length
     equality := customer_tier.key_equality(key_column.base_type);
 
-    -- DROP EXTENSION ... CASCADE takes this column; the next refresh fills it.
+    -- DROP EXTENSION ... CASCADE takes these columns; the next refresh fills them.
     IF NOT EXISTS (SELECT FROM customer_tier.relation_column(history, 'history')) THEN
         EXECUTE format('ALTER TABLE %I.history ADD COLUMN history customer_tier.purchase_history', schema);
         EXECUTE format('COMMENT ON COLUMN %I.history.history IS %L', schema,
                        'orders and amount of every day with a purchase; read it with customer_tier.days, orders, revenue, rfm, btyd ...');
     END IF;
+    IF NOT EXISTS (SELECT FROM customer_tier.relation_column(history, 'profit')) THEN
+        EXECUTE format('ALTER TABLE %I.history ADD COLUMN profit customer_tier.purchase_history', schema);
+        EXECUTE format('COMMENT ON COLUMN %I.history.profit IS %L', schema,
+                       'what was earned: each amount times its margin, rounded to 6 decimals, by day; customer_tier.revenue(profit, as_of) sums it; NULL without a margin column (settings)');
+    END IF;
 
     -- Without its source a program can still rate what it has.
     IF NOT EXISTS (SELECT FROM customer_tier.settings_problems(s)) THEN
         PERFORM customer_tier.put_function(schema, 'source_history', '',
-            format('TABLE(customer_id %s, history customer_tier.purchase_history, rows bigint, bad bigint)', key_type),
+            format('TABLE(customer_id %s, history customer_tier.purchase_history, rows bigint, bad bigint, profit customer_tier.purchase_history)', key_type),
             -- Little memory on purpose: a hash table in batches that fit the
             -- processor's cache, or a sort, beats one of a million groups.
             'LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET work_mem = ''4MB''',
             customer_tier.source_query(s),
-            'the source as it is now: purchase history, rows and bad rows of every customer; rows without a customer stand under NULL. Volatile, so that it is planned on its own and can run in parallel inside a refresh');
+            'the source as it is now: purchase history, rows and bad rows of every customer, and what was earned when there is a margin column; rows without a customer stand under NULL. Volatile, so that it is planned on its own and can run in parallel inside a refresh');
     END IF;
 
     PERFORM customer_tier.put_function(schema, 'features', 'as_of date',
-        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision, repeats double precision, last_at double precision, age double precision, repeat_mean double precision)', key_type),
+        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision, repeats double precision, last_at double precision, age double precision, repeat_mean double precision, margin double precision)', key_type),
         'LANGUAGE sql STABLE PARALLEL SAFE',
         customer_tier.features_query(schema, s, key_type, equality, key_column.collate_clause),
-        'what is known of every customer as of a day: everything up to and including as_of; frequency and monetary are what F and M score; repeats, last_at, age and repeat_mean are what models of purchases and spend read (btyd(): repeat purchase days, weeks from the first to the last, weeks from the first to as_of, mean amount of the repeat days)');
+        'what is known of every customer as of a day: everything up to and including as_of; frequency and monetary are what F and M score; repeats, last_at, age and repeat_mean are what models of purchases and spend read (btyd(): repeat purchase days, weeks from the first to the last, weeks from the first to as_of, mean amount of the repeat days); margin is the share of the revenue that was earned, or that of the program');
 
     PERFORM customer_tier.put_function(schema, 'measure', 'as_of date',
         'TABLE(scores integer, buyers bigint, newest_day date, r_cuts double precision[], f_cuts double precision[], m_cuts double precision[], r_scale double precision[], f_scale double precision[], m_scale double precision[], compare double precision[])',
@@ -89,27 +94,29 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $
 DECLARE
     customers text;         -- the customers and their histories
     condition text;         -- who exists as of the day
+    profit text := CASE WHEN s.margin_column IS NULL THEN ''
+                        ELSE E',\n                   customer_tier.revenue(history.profit, features.as_of) AS profit' END;
 BEGIN
     IF s.customers_name IS NULL THEN
         customers := format(
 $query$            SELECT history.customer_id,
                    customer_tier.features(history.history, features.as_of, %s) AS f,
-                   customer_tier.btyd(history.history, features.as_of, 7) AS b
-              FROM %I.history$query$, coalesce(s.window_days::text, 'NULL'), schema);
+                   customer_tier.btyd(history.history, features.as_of, 7) AS b%s
+              FROM %I.history$query$, coalesce(s.window_days::text, 'NULL'), profit, schema);
         condition := $query$(customer.f).orders > 0 OR (customer.f).refunded <> 0$query$;
     ELSE
         customers := format(
 $query$            SELECT CAST(coalesce(history.customer_id, master.customer_id) AS %1$s) AS customer_id,
                    master.customer_id IS NOT NULL AS in_master,
                    customer_tier.features(history.history, features.as_of, %2$s) AS f,
-                   customer_tier.btyd(history.history, features.as_of, 7) AS b
+                   customer_tier.btyd(history.history, features.as_of, 7) AS b%9$s
               FROM %3$I.history
               FULL JOIN (SELECT DISTINCT CAST(source.%4$I AS %1$s) AS customer_id
                            FROM %5$I.%6$I AS source
                           WHERE source.%4$I IS NOT NULL) AS master
                 ON history.customer_id %7$s master.customer_id%8$s$query$,
             key_type, coalesce(s.window_days::text, 'NULL'), schema,
-            s.customers_key, s.customers_schema, s.customers_name, equality, collate_clause);
+            s.customers_key, s.customers_schema, s.customers_name, equality, collate_clause, profit);
         condition := $query$customer.in_master OR (customer.f).orders > 0 OR (customer.f).refunded <> 0$query$;
     END IF;
 
@@ -131,7 +138,8 @@ $query$
            (customer.b).frequency AS repeats,
            (customer.b).recency AS last_at,
            (customer.b).age,
-           (customer.b).monetary AS repeat_mean
+           (customer.b).monetary AS repeat_mean,
+           CAST(%6$s AS double precision) AS margin
       FROM (
 %4$s
             OFFSET 0    -- one call of features() and btyd() a customer
@@ -143,7 +151,10 @@ $query$,
         CASE s.monetary WHEN 'average_order'
              THEN 'CASE WHEN (customer.f).window_orders > 0 THEN (customer.f).window_revenue / (customer.f).window_orders ELSE 0 END'
              ELSE '(customer.f).window_revenue' END,
-        customers, condition);
+        customers, condition,
+        -- Nothing sold says nothing of a margin, and a refund of more than that neither.
+        CASE WHEN s.margin_column IS NULL THEN s.margin::text
+             ELSE format('CASE WHEN (customer.f).revenue > 0 AND customer.profit IS NOT NULL THEN customer.profit / (customer.f).revenue ELSE %s END', s.margin) END);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.features_query(name, customer_tier.program_settings, text, text, text) IS 'internal: body of <schema>.features';

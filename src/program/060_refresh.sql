@@ -91,9 +91,10 @@ BEGIN
     EXECUTE format(
 $query$
     WITH difference AS MATERIALIZED (
-        SELECT kept.customer_id AS old_id, fresh.customer_id, fresh.history, fresh.rows,
+        SELECT kept.customer_id AS old_id, fresh.customer_id, fresh.history, fresh.profit, fresh.rows,
                CASE WHEN fresh.customer_id IS NULL THEN fresh.rows ELSE fresh.bad END AS bad,
-               (kept.history OPERATOR(customer_tier.=) fresh.history) IS TRUE AS same
+               (kept.history OPERATOR(customer_tier.=) fresh.history) IS TRUE
+               AND coalesce(kept.profit OPERATOR(customer_tier.=) fresh.profit, kept.profit IS NULL AND fresh.profit IS NULL) AS same
           FROM %1$I.source_history() AS fresh
           FULL JOIN %1$I.history AS kept ON kept.customer_id %2$s fresh.customer_id
     ), deleted AS (
@@ -103,13 +104,13 @@ $query$
         RETURNING 1
     ), updated AS (
         UPDATE %1$I.history AS kept
-           SET history = difference.history
+           SET history = difference.history, profit = difference.profit
           FROM difference
          WHERE kept.customer_id %2$s difference.old_id AND difference.history IS NOT NULL AND NOT difference.same
         RETURNING 1
     ), inserted AS (
-        INSERT INTO %1$I.history (customer_id, history)
-        SELECT difference.customer_id, difference.history
+        INSERT INTO %1$I.history (customer_id, history, profit)
+        SELECT difference.customer_id, difference.history, difference.profit
           FROM difference
          WHERE difference.old_id IS NULL AND difference.customer_id IS NOT NULL AND difference.history IS NOT NULL
         RETURNING 1
@@ -139,18 +140,20 @@ DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
     m record;
     bad_share text;
+    what_is_bad text := CASE WHEN s.margin_column IS NULL THEN 'Their customer, day or amount is NULL, NaN, infinite or out of range'
+                             ELSE 'Their customer, day or amount is NULL, NaN, infinite or out of range, or their margin is outside of -1..1' END;
 BEGIN
     m := customer_tier.merge_history(schema);
     bad_share := format('%s of %s rows', m.rows_bad, m.rows_read);
     IF s.on_bad_row = 'error' AND m.rows_bad > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'data_exception',
             MESSAGE = format('%I.%I has bad rows: %s', s.source_schema, s.source_name, bad_share),
-            DETAIL = 'Their customer, day or amount is NULL, NaN, infinite or out of range, and the program says on_bad_row = error.',
+            DETAIL = what_is_bad || ', and the program says on_bad_row = error.',
             HINT = format('SELECT * FROM customer_tier.audit(%L) shows them; UPDATE %I.settings SET on_bad_row = ''skip'' leaves them out.', s.program, schema);
     ELSIF m.rows_bad > s.max_bad_share * m.rows_read THEN
         RAISE EXCEPTION USING ERRCODE = 'data_exception',
             MESSAGE = format('%I.%I has too many bad rows: %s, more than the share of %s', s.source_schema, s.source_name, bad_share, s.max_bad_share),
-            DETAIL = 'Their customer, day or amount is NULL, NaN, infinite or out of range.',
+            DETAIL = what_is_bad || '.',
             HINT = format('SELECT * FROM customer_tier.audit(%L) shows them; UPDATE %I.settings SET max_bad_share = ... allows more.', s.program, schema);
     END IF;
     IF m.rows_read = 0 AND m.changed > 0 THEN

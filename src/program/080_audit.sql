@@ -139,6 +139,30 @@ $query$
      ORDER BY c.n
 $query$ USING bad_action, s.order_id IS NOT NULL;
 
+    IF s.margin_column IS NOT NULL THEN
+        RETURN QUERY EXECUTE format(
+$query$
+    WITH total AS MATERIALIZED (
+        SELECT count(*) AS rows,
+               count(*) FILTER (WHERE row.margin IS NULL) AS nulls,
+               min(row.shown COLLATE "C") FILTER (WHERE row.margin IS NULL) AS nulls_low,
+               max(row.shown COLLATE "C") FILTER (WHERE row.margin IS NULL) AS nulls_high,
+               count(*) FILTER (WHERE row.margin NOT BETWEEN -1 AND 1) AS bad,
+               min(row.shown COLLATE "C") FILTER (WHERE row.margin NOT BETWEEN -1 AND 1) AS bad_low,
+               max(row.shown COLLATE "C") FILTER (WHERE row.margin NOT BETWEEN -1 AND 1) AS bad_high
+          FROM (SELECT source.%1$I AS margin,
+                       concat_ws(', ', coalesce(CAST(source.%2$I AS text), 'NULL'), coalesce(CAST(source.%3$I AS text), 'NULL'), coalesce(CAST(source.%1$I AS text), 'NULL')) AS shown
+                  FROM %4$I.%5$I AS source) AS row
+    )
+    SELECT c.name, c.rows, round(CAST(c.rows AS numeric) / nullif(total.rows, 0), 4), c.examples, c.action
+      FROM total, LATERAL (VALUES
+          (1, 'margin is NULL', total.nulls, customer_tier.examples(total.nulls_low, total.nulls_high), format('the margin of the program counts: %%s', $1)),
+          (2, 'margin is NaN or outside of -1..1', total.bad, customer_tier.examples(total.bad_low, total.bad_high), $2)
+      ) AS c (n, name, rows, examples, action)
+     ORDER BY c.n
+$query$, s.margin_column, s.customer, s.at, s.source_schema, s.source_name) USING s.margin, bad_action;
+    END IF;
+
     IF s.order_id IS NOT NULL THEN
         RETURN QUERY EXECUTE format(
 $query$

@@ -31,17 +31,17 @@ $node->safe_psql(
 	'postgres', q{
 	CREATE ROLE shopkeeper;
 	GRANT CREATE ON DATABASE postgres TO shopkeeper;
-	CREATE TABLE orders (customer_id bigint, at timestamptz, amount numeric(12,2));
+	CREATE TABLE orders (customer_id bigint, at timestamptz, amount numeric(12,2), margin real);
 	CREATE TABLE customers (id bigint);
-	INSERT INTO orders (customer_id, at, amount)
-	SELECT n % 50, timestamptz '2024-01-01 00:00+00' + n * interval '11 hours', n % 83 - 4 FROM generate_series(1, 400) n WHERE n % 50 > n % 31;
+	INSERT INTO orders (customer_id, at, amount, margin)
+	SELECT n % 50, timestamptz '2024-01-01 00:00+00' + n * interval '11 hours', n % 83 - 4, nullif(n % 9, 0) / 11.0 FROM generate_series(1, 400) n WHERE n % 50 > n % 31;
 	INSERT INTO customers SELECT generate_series(0, 60);
 	GRANT SELECT ON orders, customers TO shopkeeper;
 	INSERT INTO customer_tier.tier_preset VALUES ('mine', 1, 'pawn', 'Pawn', '兵', NULL), ('mine', 2, 'queen', 'Queen', '后', 70);
 	INSERT INTO customer_tier.segment_map (map, priority, segment, label, label_zh, scores, r_from, r_to)
 	VALUES ('mine', 1, 'here', 'Here', '在', 4, 3, 4), ('mine', 2, 'gone', 'Gone', '去', 4, 1, 2);
 	SET ROLE shopkeeper;
-	SELECT customer_tier.create_program('Retail', 'orders', 'customer_id', 'at', 'amount', purchase_model => 'mbg/nbd', customers => 'customers', customers_key => 'id',
+	SELECT customer_tier.create_program('Retail', 'orders', 'customer_id', 'at', 'amount', purchase_model => 'mbg/nbd', margin_column => 'margin', customers => 'customers', customers_key => 'id',
 		segment_map => 'mine', preset => 'mine', time_zone => 'Asia/Shanghai');
 	UPDATE "Retail".tier SET label = 'Her Majesty' WHERE code = 'queen';
 	GRANT USAGE ON SCHEMA "Retail" TO PUBLIC;
