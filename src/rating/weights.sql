@@ -55,11 +55,11 @@ CREATE AGGREGATE customer_tier.ahp_group(matrix double precision[]) (
 COMMENT ON AGGREGATE customer_tier.ahp_group(double precision[]) IS
     'the matrix of judgements of a group, for ahp_weights(): the geometric mean of each judgement';
 
-CREATE FUNCTION customer_tier.entropy_accum(internal, "values" double precision[])
+CREATE FUNCTION customer_tier.entropy_accum(internal, raw double precision[])
 RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'entropy_accum';
 CREATE FUNCTION customer_tier.entropy_final(internal)
 RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'entropy_final';
-CREATE AGGREGATE customer_tier.entropy_weights("values" double precision[]) (
+CREATE AGGREGATE customer_tier.entropy_weights(raw double precision[]) (
     SFUNC = customer_tier.entropy_accum,
     STYPE = internal,
     SSPACE = 12000,
@@ -71,13 +71,13 @@ CREATE AGGREGATE customer_tier.entropy_weights("values" double precision[]) (
 COMMENT ON AGGREGATE customer_tier.entropy_weights(double precision[]) IS
     'entropy weights (sum 1) of criteria from the values of all customers, an array each, none negative; a criterion that is the same for all weighs 0';
 
-CREATE FUNCTION customer_tier.critic_accum(internal, "values" double precision[])
+CREATE FUNCTION customer_tier.critic_accum(internal, raw double precision[])
 RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'critic_accum';
-CREATE FUNCTION customer_tier.critic_accum(internal, "values" double precision[], higher_is_better boolean[])
+CREATE FUNCTION customer_tier.critic_accum(internal, raw double precision[], higher_is_better boolean[])
 RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'critic_accum';
 CREATE FUNCTION customer_tier.critic_final(internal)
 RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'critic_final';
-CREATE AGGREGATE customer_tier.critic_weights("values" double precision[]) (
+CREATE AGGREGATE customer_tier.critic_weights(raw double precision[]) (
     SFUNC = customer_tier.critic_accum,
     STYPE = internal,
     SSPACE = 36000,
@@ -88,7 +88,7 @@ CREATE AGGREGATE customer_tier.critic_weights("values" double precision[]) (
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.critic_weights(double precision[]) IS
     'CRITIC weights (sum 1) of criteria from the values of all customers, an array each: much where a criterion varies and disagrees with the others; a criterion that is the same for all weighs 0';
-CREATE AGGREGATE customer_tier.critic_weights("values" double precision[], higher_is_better boolean[]) (
+CREATE AGGREGATE customer_tier.critic_weights(raw double precision[], higher_is_better boolean[]) (
     SFUNC = customer_tier.critic_accum,
     STYPE = internal,
     SSPACE = 36000,
