@@ -1,5 +1,13 @@
 -- Many numbers of one customer made one score, and a score made a grade.
 
+-- One state for all aggregates over rows of criteria, those of weights.sql as well.
+CREATE FUNCTION customer_tier.criteria_combine(internal, internal)
+RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'criteria_combine';
+CREATE FUNCTION customer_tier.criteria_serialize(internal)
+RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'criteria_serialize';
+CREATE FUNCTION customer_tier.criteria_deserialize(bytea, internal)
+RETURNS internal LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'criteria_deserialize';
+
 CREATE FUNCTION customer_tier.topsis_scale_accum(internal, raw double precision[], higher_is_better boolean[])
 RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'topsis_scale_accum';
 CREATE FUNCTION customer_tier.topsis_scale_accum(internal, raw double precision[], higher_is_better boolean[], normalisation text)

@@ -31,14 +31,7 @@ RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAM
 COMMENT ON FUNCTION customer_tier.mix_weights(double precision[], double precision[], text, double precision) IS
     'one set of weights with sum 1 from two: their products (''multiplicative''), or share of the first and 1 - share of the second (''linear'')';
 
--- One state for the aggregates over rows of criteria.
-CREATE FUNCTION customer_tier.criteria_combine(internal, internal)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'criteria_combine';
-CREATE FUNCTION customer_tier.criteria_serialize(internal)
-RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'criteria_serialize';
-CREATE FUNCTION customer_tier.criteria_deserialize(bytea, internal)
-RETURNS internal LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'criteria_deserialize';
-
+-- Aggregates; their state is that of combine.sql.
 CREATE FUNCTION customer_tier.ahp_group_accum(internal, matrix double precision[])
 RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ahp_group_accum';
 CREATE FUNCTION customer_tier.ahp_group_final(internal)
