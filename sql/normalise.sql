@@ -5,12 +5,12 @@ SET client_min_messages = warning;
 -- Ties, gaps and both signs; what must come out is computed beside it.
 CREATE TABLE population (kind text, value float8, place int);
 INSERT INTO population
-    SELECT 'days', (i * 7919) % 730, i FROM generate_series(1, 3000) AS i
+    SELECT 'days', (i * 7919) % 730, i FROM generate_series(1, 1500) AS i
     UNION ALL SELECT 'ties', CASE WHEN i % 10 < 8 THEN 1 ELSE 2 + i % 7 END, i FROM generate_series(1, 1000) AS i
-    UNION ALL SELECT 'curve', exp(sin(i) * 8) - 40, i FROM generate_series(1, 1500) AS i
+    UNION ALL SELECT 'curve', exp(sin(i) * 8) - 40, i FROM generate_series(1, 600) AS i
     UNION ALL SELECT 'equal', 0.1, i FROM generate_series(1, 41) AS i
     UNION ALL SELECT 'one', -3, 1
-    UNION ALL SELECT 'far', 1e15 + (i * 7919) % 100, i FROM generate_series(1, 700) AS i
+    UNION ALL SELECT 'far', 1e15 + (i * 7919) % 100, i FROM generate_series(1, 300) AS i
     UNION ALL SELECT 'nulls', CASE WHEN i % 3 = 0 THEN i END, i FROM generate_series(1, 100) AS i
     UNION ALL SELECT 'all null', NULL, i FROM generate_series(1, 5) AS i;
 CREATE TABLE measured AS
