@@ -1,0 +1,221 @@
+/*
+ * discrimination.c
+ *	  How well a score tells good from bad customers: auc, ks and gini; and how
+ *	  unequally a total is spread over customers.
+ *
+ *		auc		P(score of a good > score of a bad) + P(the two are equal) / 2
+ *				(Mann & Whitney 1947; Hanley & McNeil, Radiology 143, 1982)
+ *		gini	2 auc - 1, also called accuracy ratio or Somers' D
+ *		ks		largest distance of the two distribution functions, 0 to 1
+ *
+ * A higher score is a better customer.  All are counts of pairs or of
+ * customers until one division at the end.
+ */
+#include "postgres.h"
+
+#include "compat.h"
+
+#include <math.h>
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "rating/credit.h"
+#include "rating/outcomes.h"
+#include "value_list.h"
+
+PG_FUNCTION_INFO_V1(discrimination_accum);
+PG_FUNCTION_INFO_V1(discrimination_auc_final);
+PG_FUNCTION_INFO_V1(discrimination_ks_final);
+PG_FUNCTION_INFO_V1(discrimination_gini_final);
+PG_FUNCTION_INFO_V1(concentration_accum);
+PG_FUNCTION_INFO_V1(concentration_final);
+
+/* Rows between two looks at whether the query was cancelled. */
+#define INTERRUPT_EVERY 65536
+
+/* discrimination_accum(state internal, score float8, bad boolean) -> internal */
+Datum
+discrimination_accum(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(outcomes_add(fcinfo, 0, "a score"));
+}
+
+/* Of all pairs of a good and a bad customer: */
+typedef struct Pairs
+{
+	__int128	lead;			/* those with the good one above less those below */
+	__int128	pairs;
+	double		ks;
+} Pairs;
+
+/* False when an outcome is missing, and with it every pair. */
+static bool
+compare_outcomes(FunctionCallInfo fcinfo, Pairs *result)
+{
+	const Outcomes *state;
+	SortedOutcomes sorted;
+	int64		good = 0;
+	int64		bad = 0;
+	__int128	largest = 0;
+
+	get_aggregate_context(fcinfo);
+	if (PG_ARGISNULL(0))
+		return false;
+	state = (const Outcomes *) PG_GETARG_POINTER(0);
+	if (state->good->count == 0 || state->bad->count == 0)
+		return false;
+
+	sorted = outcomes_sorted(state);
+	result->lead = 0;
+	result->pairs = (__int128) sorted.goods * sorted.bads;
+	/* one score after the other, upwards, with all customers who have it */
+	for (int64 turn = 0; good < sorted.goods || bad < sorted.bads; turn++)
+	{
+		double		score;
+		int64		good_before = good;
+		int64		bad_before = bad;
+		__int128	distance;
+
+		if (turn % INTERRUPT_EVERY == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (bad == sorted.bads || (good < sorted.goods && sorted.good[good] < sorted.bad[bad]))
+			score = sorted.good[good];
+		else
+			score = sorted.bad[bad];
+		while (good < sorted.goods && sorted.good[good] == score)
+			good++;
+		while (bad < sorted.bads && sorted.bad[bad] == score)
+			bad++;
+		/* each good here beats the bads below and loses to those above */
+		result->lead += (__int128) (good - good_before) * (bad_before - (sorted.bads - bad));
+		distance = (__int128) bad * sorted.goods - (__int128) good * sorted.bads;
+		if (distance < 0)
+			distance = -distance;
+		if (distance > largest)
+			largest = distance;
+	}
+	result->ks = (double) largest / (double) result->pairs;
+	pfree(sorted.good);
+	pfree(sorted.bad);
+	return true;
+}
+
+Datum
+discrimination_auc_final(PG_FUNCTION_ARGS)
+{
+	Pairs		pairs;
+
+	if (!compare_outcomes(fcinfo, &pairs))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8((double) (pairs.lead + pairs.pairs) / (2 * (double) pairs.pairs));
+}
+
+Datum
+discrimination_gini_final(PG_FUNCTION_ARGS)
+{
+	Pairs		pairs;
+
+	if (!compare_outcomes(fcinfo, &pairs))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8((double) pairs.lead / (double) pairs.pairs);
+}
+
+Datum
+discrimination_ks_final(PG_FUNCTION_ARGS)
+{
+	Pairs		pairs;
+
+	if (!compare_outcomes(fcinfo, &pairs))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(pairs.ks);
+}
+
+/* ---------- Concentration ---------- */
+
+/* concentration_accum(state internal, x float8) -> internal */
+Datum
+concentration_accum(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = get_aggregate_context(fcinfo);
+	ValueList  *list = PG_ARGISNULL(0) ? NULL : (ValueList *) PG_GETARG_POINTER(0);
+
+	if (!PG_ARGISNULL(1))
+	{
+		double		x = PG_GETARG_FLOAT8(1);
+
+		if (!isfinite(x))
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("a share of a total must not be %s", number_text(x)),
+							errhint("Leave such rows out, or make the value NULL.")));
+		if (list == NULL)
+			list = value_list_create(context, 0);
+		value_list_add(list, x);
+	}
+	if (list == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_POINTER(list);
+}
+
+/* A sum that remembers what rounding took from it. */
+typedef struct Total
+{
+	double		value;
+	double		lost;
+} Total;
+
+static inline void
+total_add(Total *total, double term)
+{
+	double		value = total->value + term;
+
+	if (fabs(total->value) >= fabs(term))
+		total->lost += (total->value - value) + term;
+	else
+		total->lost += (term - value) + total->value;
+	total->value = value;
+}
+
+/*
+ * Gini's coefficient of x ascending,
+ *
+ *		2 sum_i i x_i / (n sum x) - (n + 1) / n  =  sum_i (2 i - n - 1) x_i / (n sum x)
+ *
+ * the second form, which subtracts nothing large.  The values are scaled by a
+ * power of two, so that their sum stays finite.
+ */
+Datum
+concentration_final(PG_FUNCTION_ARGS)
+{
+	ValueList  *list;
+	double	   *sorted;
+	int			exponent;
+	int64		n;
+	Total		sum = {0, 0};
+	Total		moment = {0, 0};
+
+	get_aggregate_context(fcinfo);
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	list = (ValueList *) PG_GETARG_POINTER(0);
+	n = list->count;
+	if (n == 0)
+		PG_RETURN_NULL();
+	sorted = value_list_sorted(list);
+	/* with a value below 0, or only zeros, there are no shares */
+	if (sorted[0] < 0 || sorted[n - 1] <= 0)
+		PG_RETURN_NULL();
+	frexp(sorted[n - 1], &exponent);
+	for (int64 i = 0; i < n; i++)
+	{
+		double		x = ldexp(sorted[i], -exponent);
+
+		if (i % INTERRUPT_EVERY == 0)
+			CHECK_FOR_INTERRUPTS();
+		total_add(&sum, x);
+		total_add(&moment, (double) (2 * i + 1 - n) * x);
+	}
+	pfree(sorted);
+	PG_RETURN_FLOAT8((moment.value + moment.lost) / ((double) n * (sum.value + sum.lost)));
+}

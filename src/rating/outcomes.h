@@ -1,0 +1,37 @@
+/*
+ * outcomes.h
+ *	  Aggregate state of the measures that compare good and bad customers: the
+ *	  values of both, kept whole.
+ */
+#ifndef CUSTOMER_TIER_OUTCOMES_H
+#define CUSTOMER_TIER_OUTCOMES_H
+
+#include "fmgr.h"
+#include "value_list.h"
+
+typedef struct Outcomes
+{
+	ValueList  *good;			/* its parameter is the number of bins, or 0 */
+	ValueList  *bad;
+	int64		good_null;		/* customers without a value */
+	int64		bad_null;
+} Outcomes;
+
+/*
+ * Add the row in arguments 1 (value) and 2 (bad) to the state in argument 0.
+ * A row whose outcome is NULL is skipped; `what` names the value in an error.
+ */
+extern Outcomes *outcomes_add(FunctionCallInfo fcinfo, int32 parameter, const char *what);
+
+/* Both sorted, in the current memory context. */
+typedef struct SortedOutcomes
+{
+	int64		goods;
+	int64		bads;
+	double	   *good;
+	double	   *bad;
+} SortedOutcomes;
+
+extern SortedOutcomes outcomes_sorted(const Outcomes *outcomes);
+
+#endif							/* CUSTOMER_TIER_OUTCOMES_H */
