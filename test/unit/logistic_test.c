@@ -279,6 +279,75 @@ test_separation(void)
 	check(run(8, 2, plane, one_bad, one_good, 0) == LOGISTIC_OK, "a plane that overlaps");
 }
 
+/*
+ * On a line, outcomes can be told apart when all bad ones lie on one side of
+ * all good ones, touching or not; with a dummy for each level but one, when a
+ * level has one outcome only.  Everything else has a maximum.
+ */
+static void
+test_separation_random(void)
+{
+	int			agreed = 0;
+	int			separated = 0;
+	const int	turns = 20000;
+
+	for (int turn = 0; turn < turns; turn++)
+	{
+		double		x[8];
+		double		dummies[16] = {0};
+		double		bad[8];
+		double		good[8];
+		int			rows = 2 + (int) (next_uniform() * 7);
+		double		least_bad = INFINITY;
+		double		most_bad = -INFINITY;
+		double		least_good = INFINITY;
+		double		most_good = -INFINITY;
+		double		rare = turn % 3 == 0 ? 1e-5 : 1;
+		int			apart;
+
+		for (int i = 0; i < rows; i++)
+		{
+			/* rows are distinct; distances span some orders of magnitude */
+			x[i] = (i > 0 ? x[i - 1] : 0) + (turn % 5 == 0 ? exp(6 * next_uniform()) : 1);
+			bad[i] = floor(next_uniform() * 3);
+			good[i] = bad[i] == 0 ? 1 + floor(next_uniform() * 3) : floor(next_uniform() * 2.2) * rare;
+			if (bad[i] > 0)
+			{
+				least_bad = fmin(least_bad, x[i]);
+				most_bad = fmax(most_bad, x[i]);
+			}
+			if (good[i] > 0)
+			{
+				least_good = fmin(least_good, x[i]);
+				most_good = fmax(most_good, x[i]);
+			}
+		}
+		if (least_bad > most_bad || least_good > most_good)
+		{
+			agreed += run(rows, 1, x, bad, good, 0) == LOGISTIC_ONE_OUTCOME;
+			continue;
+		}
+		apart = most_bad <= least_good || most_good <= least_bad;
+		separated += apart;
+		agreed += run(rows, 1, x, bad, good, 0) == (apart ? LOGISTIC_SEPARATED : LOGISTIC_OK);
+		if (rows < 3)
+			continue;
+
+		dummies[2] = 1;
+		dummies[5] = 1;
+		apart = 0;
+		for (int i = 0; i < 3; i++)
+			apart = apart || bad[i] == 0 || good[i] == 0;
+		if (bad[0] + bad[1] + bad[2] > 0 && good[0] + good[1] + good[2] > 0)
+			check(run(3, 2, dummies, bad, good, 0) == (apart ? LOGISTIC_SEPARATED : LOGISTIC_OK),
+				  "levels: separated or not");
+	}
+	check(agreed == turns, "line: separated or not");
+	if (agreed != turns)
+		printf("logistic: %d of %d turns\n", agreed, turns);
+	check(separated > turns / 20 && separated < turns, "line: some of both");
+}
+
 static void
 test_degenerate(void)
 {
@@ -327,6 +396,7 @@ main(void)
 	test_small();
 	test_score_equations();
 	test_separation();
+	test_separation_random();
 	test_degenerate();
 	printf("logistic: %d passed, %d failed\n", passed, failed);
 	return failed > 0;
