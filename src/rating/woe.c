@@ -153,25 +153,6 @@ get_cuts(const SortedOutcomes *sorted, int bins, double *cuts)
 	return kept;
 }
 
-/* How many values from `from` on are at or below a cut. */
-static int64
-count_through(const double *sorted, int64 count, int64 from, double cut)
-{
-	int64		low = from;
-	int64		high = count;
-
-	while (low < high)
-	{
-		int64		middle = low + (high - low) / 2;
-
-		if (sorted[middle] <= cut)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low - from;
-}
-
 static Datum
 make_bin(TupleDesc desc, int number, const double *bounds, int64 good, int64 bad,
 		 const Outcomes *state)
@@ -229,8 +210,8 @@ woe_bins_final(PG_FUNCTION_ARGS)
 
 			bounds[0] = i == 0 ? -INFINITY : cuts[i - 1];
 			bounds[1] = i == n ? INFINITY : cuts[i];
-			goods = count_through(sorted.good, sorted.goods, good, bounds[1]);
-			bads = count_through(sorted.bad, sorted.bads, bad, bounds[1]);
+			goods = count_through(sorted.good, sorted.goods, bounds[1]) - good;
+			bads = count_through(sorted.bad, sorted.bads, bounds[1]) - bad;
 			bins[count++] = make_bin(desc, i + 1, bounds, goods, bads, state);
 			good += goods;
 			bad += bads;
