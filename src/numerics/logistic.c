@@ -31,6 +31,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "numerics/total.h"
+
 #define ITERATIONS_MAX 100
 #define HALVINGS_MAX 40
 
@@ -54,31 +56,6 @@
 
 /* Rows between two calls of the interrupt callback. */
 #define INTERRUPT_EVERY 16384
-
-/* A sum that remembers what rounding took from it (Neumaier 1974). */
-typedef struct Total
-{
-	double		value;
-	double		lost;
-} Total;
-
-static inline void
-total_add(Total *total, double term)
-{
-	double		value = total->value + term;
-
-	if (fabs(total->value) >= fabs(term))
-		total->lost += (total->value - value) + term;
-	else
-		total->lost += (term - value) + total->value;
-	total->value = value;
-}
-
-static inline double
-total_value(const Total *total)
-{
-	return total->value + total->lost;
-}
 
 /* The workspace, cut into its parts; n = features + 1. */
 typedef struct Work

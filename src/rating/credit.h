@@ -1,23 +1,11 @@
 /*
  * credit.h
- *	  Small things that the files of credit scoring and drift share.
+ *	  Customers counted in bins, as weights of evidence and drift read them.
  */
 #ifndef CUSTOMER_TIER_CREDIT_H
 #define CUSTOMER_TIER_CREDIT_H
 
-#include "common/shortest_dec.h"
 #include "fmgr.h"
-#include "utils/array.h"
-
-/* The shortest text that reads as the same number. */
-static inline const char *
-number_text(double value)
-{
-	char		text[DOUBLE_SHORTEST_DECIMAL_LEN];
-
-	double_to_shortest_decimal_buf(value, text);
-	return pstrdup(text);
-}
 
 /*
  * The counts of a bigint[] in place: one dimension, no NULL, none negative.

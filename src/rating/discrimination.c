@@ -21,8 +21,9 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "rating/credit.h"
+#include "numerics/total.h"
 #include "rating/outcomes.h"
+#include "rating/rating_args.h"
 #include "value_list.h"
 
 PG_FUNCTION_INFO_V1(discrimination_accum);
@@ -158,25 +159,6 @@ concentration_accum(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(list);
 }
 
-/* A sum that remembers what rounding took from it. */
-typedef struct Total
-{
-	double		value;
-	double		lost;
-} Total;
-
-static inline void
-total_add(Total *total, double term)
-{
-	double		value = total->value + term;
-
-	if (fabs(total->value) >= fabs(term))
-		total->lost += (total->value - value) + term;
-	else
-		total->lost += (term - value) + total->value;
-	total->value = value;
-}
-
 /*
  * Gini's coefficient of x ascending,
  *
@@ -217,5 +199,5 @@ concentration_final(PG_FUNCTION_ARGS)
 		total_add(&moment, (double) (2 * i + 1 - n) * x);
 	}
 	pfree(sorted);
-	PG_RETURN_FLOAT8((moment.value + moment.lost) / ((double) n * (sum.value + sum.lost)));
+	PG_RETURN_FLOAT8(total_value(&moment) / ((double) n * total_value(&sum)));
 }

@@ -19,9 +19,9 @@
 #include "utils/memutils.h"
 
 #include "numerics/logistic.h"
-#include "rating/credit.h"
 #include "rating/logit_model.h"
 #include "rating/logit_rows.h"
+#include "rating/rating_args.h"
 #include "value_list.h"
 
 PG_FUNCTION_INFO_V1(logit_accum);

@@ -37,6 +37,7 @@
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
@@ -45,8 +46,8 @@
 #include "utils/numeric.h"
 
 #include "numerics/logistic.h"
-#include "rating/credit.h"
 #include "rating/logit_model.h"
+#include "rating/rating_args.h"
 #include "value_list.h"
 
 PG_FUNCTION_INFO_V1(logit_model_is_valid);

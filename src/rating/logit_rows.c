@@ -22,6 +22,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "numerics/total.h"
 #include "rating/logit_rows.h"
 
 #define FIRST_ROOM	64
@@ -257,25 +258,6 @@ allocate_huge(Size bytes)
 	return MemoryContextAllocHuge(CurrentMemoryContext, Max(bytes, 1));
 }
 
-/* A sum that remembers what rounding took from it. */
-typedef struct Total
-{
-	double		value;
-	double		lost;
-} Total;
-
-static inline void
-total_add(Total *total, double term)
-{
-	double		value = total->value + term;
-
-	if (total->value >= term)
-		total->lost += (total->value - value) + term;
-	else
-		total->lost += (term - value) + total->value;
-	total->value = value;
-}
-
 /*
  * The rows sorted, in the current memory context; rows that differ in outcome
  * or unit only become one.  The table stays as it is.
@@ -322,8 +304,8 @@ logit_rows_sorted(const LogitRows *rows, LogitRowSet *set)
 		}
 	}
 	pfree(sorted);
-	set->total_bad = bad.value + bad.lost;
-	set->total_good = good.value + good.lost;
+	set->total_bad = total_value(&bad);
+	set->total_good = total_value(&good);
 	/* the mathematics adds up weights, and weights times features */
 	if (!(set->total_bad + set->total_good < 1e300))
 		report_weight_overflow();

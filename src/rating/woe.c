@@ -32,6 +32,7 @@
 #include "numerics/quantile.h"
 #include "rating/credit.h"
 #include "rating/outcomes.h"
+#include "rating/rating_args.h"
 #include "value_list.h"
 
 PG_FUNCTION_INFO_V1(woe_accum);
