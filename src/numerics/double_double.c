@@ -9,7 +9,7 @@
  *		ln(2^k m) = k ln 2 - ln(q / 256) + ln(1 + r)
  *
  * and ln(1 + r) is its series.  Only additions, multiplications and fma, so
- * that every machine gives the same bits.  The error is below 2^-83, relative
+ * that every machine gives the same bits.  The error is below 2^-80, relative
  * as well as absolute.
  */
 #include "numerics/double_double.h"

@@ -20,7 +20,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Convergence takes 5 to 20 steps; more means that rounding is in the way. */
+/*
+ * Judgements as people make them take 5 to 20 steps, some from 1e-26 to 1e26
+ * a hundred; more means that rounding is in the way.
+ */
 #define STEPS_MAX 200
 
 /* The bounds agree: the 106 bits of a pair, less what n additions lose. */
