@@ -124,6 +124,7 @@ SELECT shapley_values('{80,20}', '{50,50}', '{1,1}', 'mean') AS mean, rounded(sh
 -- missing, without weight, at the baseline; twelve members; nothing
 SELECT shapley_values('{80,NULL,20,50}', '{50,50,50,50}', '{1,2,0,3}', 'mean') AS mean, rounded(shapley_values('{80,NULL,20,50}', '{50,50,50,50}', '{1,2,0,3}', 'geometric'), 6) AS geometric, shapley_values(NULL, '{1}', '{1}', 'mean') AS nothing;
 SELECT rounded(shapley_values(array_agg(10.0 * (i % 10) + 5 ORDER BY i), array_fill(50::float8, ARRAY[12]), array_agg(i ORDER BY i), 'geometric'), 4) AS twelve FROM generate_series(1, 12) AS i;
+SELECT shapley_values(array_fill(80::float8, ARRAY[20]), array_fill(50::float8, ARRAY[20]), array_fill(2::float8, ARRAY[20]), 'mean') = array_fill(1.5::float8, ARRAY[20]) AS twenty;
 -- equal members have equal values
 SELECT v[1] = v[2] AS equal FROM (SELECT shapley_values('{80,80,20}', '{50,50,50}', '{2,2,1}', 'geometric')) AS s (v);
 
@@ -157,7 +158,7 @@ SELECT shapley_values('{1,2}', '{1,NULL}', '{1,1}', 'mean');
 SELECT shapley_values('{1,2}', NULL, '{1,1}', 'mean');
 SELECT shapley_values('{1,2}', '{1,1}', '{1,1}', 'median');
 SELECT shapley_values('{1,2}', '{1,1}', '{1,1}', 'topsis');
-SELECT shapley_values(array_fill(1::float8, ARRAY[13]), array_fill(1::float8, ARRAY[13]), array_fill(1::float8, ARRAY[13]), 'mean');
+SELECT shapley_values(array_fill(1::float8, ARRAY[13]), array_fill(1::float8, ARRAY[13]), array_fill(1::float8, ARRAY[13]), 'geometric');
 \echo :SQLSTATE
 SELECT shapley_values('{1e308,1e308}', '{0,0}', '{10,1}', 'mean');
 SELECT grade(50, '{60,80}', '{B,A}');

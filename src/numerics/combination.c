@@ -95,21 +95,6 @@ geometric_mean(const DoubleDouble *logs, const bool *missing, const double *weig
 	return dd_exp(dd_divide(sum, total));
 }
 
-/* NaN where no weight is above 0. */
-double
-arithmetic_mean(const double *points, const double *weights, int n)
-{
-	double		sum = 0;
-	double		total = 0;
-
-	for (int i = 0; i < n; i++)
-	{
-		sum += weights[i] * points[i];
-		total += weights[i];
-	}
-	return sum / total;
-}
-
 /*
  * The Shapley values of n members, 1 to SHAPLEY_MEMBERS_MAX; the workspace is
  * room for 2^n doubles.  They add up to score(all) - score(none) but for the

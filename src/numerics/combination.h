@@ -26,7 +26,6 @@ extern double topsis_closeness(const double *values, const bool *missing, const 
 extern DoubleDouble geometric_log(double point);
 extern double geometric_mean(const DoubleDouble *logs, const bool *missing,
 							 const double *weights, int n);
-extern double arithmetic_mean(const double *points, const double *weights, int n);
 
 /* What the members of `subset` (a bit a member) score together. */
 typedef double (*SubsetScore)(void *context, unsigned int subset);

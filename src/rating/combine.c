@@ -129,17 +129,6 @@ is_member(unsigned int subset, int i)
 }
 
 static double
-score_mean(void *context, unsigned int subset)
-{
-	Comparison *c = context;
-	double		points[SHAPLEY_MEMBERS_MAX];
-
-	for (int i = 0; i < c->n; i++)
-		points[i] = is_member(subset, i) ? c->present[i] : c->absent[i];
-	return arithmetic_mean(points, c->weights, c->n);
-}
-
-static double
 score_geometric(void *context, unsigned int subset)
 {
 	Comparison *c = context;
@@ -161,15 +150,52 @@ score_topsis(void *context, unsigned int subset)
 	return 100 * topsis_closeness(values, NULL, c->weights, &c->scale, c->n);
 }
 
+/*
+ * In a mean every dimension adds the same whoever else is there: no subsets
+ * are needed.  (+ 0.0 makes -0 into 0.)
+ */
+static void
+divide_mean(const Comparison *c, double *values)
+{
+	double		total = 0;
+
+	for (int i = 0; i < c->n; i++)
+		total += c->weights[i];
+	for (int i = 0; i < c->n; i++)
+		values[i] = c->weights[i] * (c->present[i] - c->absent[i]) / total + 0.0;
+}
+
+static void
+divide_over_subsets(Comparison *c, SubsetScore score, double *values)
+{
+	double	   *workspace;
+
+	if (c->n > SHAPLEY_MEMBERS_MAX)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("Shapley values of %d dimensions take too long", c->n),
+						errdetail("They go over all subsets, and so stop at %d dimensions.",
+								  SHAPLEY_MEMBERS_MAX),
+						errhint("The combination \"mean\" has no such limit.")));
+	workspace = palloc((1 << c->n) * sizeof(double));
+	shapley_values(score, c, c->n, values, workspace);
+	pfree(workspace);
+}
+
+typedef enum Combination
+{
+	COMBINATION_MEAN,
+	COMBINATION_GEOMETRIC,
+	COMBINATION_TOPSIS
+} Combination;
+
 static const char *const combinations[] = {"mean", "geometric", "topsis"};
-static const SubsetScore subset_scores[] = {score_mean, score_geometric, score_topsis};
 
 /* The values of those that are there, NULL for the others. */
 static ArrayType *
 make_values(const double *values, const bool *missing, int n)
 {
-	Datum		elements[SHAPLEY_MEMBERS_MAX];
-	bool		nulls[SHAPLEY_MEMBERS_MAX];
+	Datum		elements[RATING_DIMENSIONS_MAX];
+	bool		nulls[RATING_DIMENSIONS_MAX];
 	int			bound = 1;
 
 	for (int i = 0; i < n; i++)
@@ -190,37 +216,41 @@ shapley(PG_FUNCTION_ARGS)
 {
 	Comparison	c;
 	bool		missing[RATING_DIMENSIONS_MAX];
-	double		values[SHAPLEY_MEMBERS_MAX];
-	double	   *workspace;
-	int			combination;
+	double		values[RATING_DIMENSIONS_MAX];
+	Combination combination;
 	Float8Array view;
 
 	c.n = get_weights(fcinfo, 2, "weights", c.weights);
-	combination = get_word(fcinfo, 3, "combination", combinations, lengthof(combinations));
+	combination = (Combination) get_word(fcinfo, 3, "combination", combinations,
+										 lengthof(combinations));
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	check_same_count(get_numbers(fcinfo, 0, "points", c.present, missing), "points", c.n,
 					 "weights");
 	check_same_count(get_numbers(fcinfo, 1, "baseline points", c.absent, NULL), "baseline points",
 					 c.n, "weights");
-	if (c.n > SHAPLEY_MEMBERS_MAX)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("Shapley values of %d dimensions take too long", c.n),
-						errdetail("They go over all subsets, and so stop at %d dimensions.",
-								  SHAPLEY_MEMBERS_MAX)));
-	if (subset_scores[combination] == score_topsis)
-		get_topsis_scale(fcinfo, 4, c.n, &view, &c.scale);
 
 	for (int i = 0; i < c.n; i++)
-	{
 		if (missing[i])
 			c.present[i] = c.absent[i];
-		c.present_log[i] = geometric_log(c.present[i]);
-		c.absent_log[i] = geometric_log(c.absent[i]);
+	switch (combination)
+	{
+		case COMBINATION_MEAN:
+			divide_mean(&c, values);
+			break;
+		case COMBINATION_GEOMETRIC:
+			for (int i = 0; i < c.n; i++)
+			{
+				c.present_log[i] = geometric_log(c.present[i]);
+				c.absent_log[i] = geometric_log(c.absent[i]);
+			}
+			divide_over_subsets(&c, score_geometric, values);
+			break;
+		case COMBINATION_TOPSIS:
+			get_topsis_scale(fcinfo, 4, c.n, &view, &c.scale);
+			divide_over_subsets(&c, score_topsis, values);
+			break;
 	}
-	workspace = palloc((1 << c.n) * sizeof(double));
-	shapley_values(subset_scores[combination], &c, c.n, values, workspace);
-	pfree(workspace);
 	for (int i = 0; i < c.n; i++)
 		if (!isfinite(values[i]))
 			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),

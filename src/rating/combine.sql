@@ -50,7 +50,7 @@ COMMENT ON FUNCTION customer_tier.geometric_score(double precision[], double pre
 CREATE FUNCTION customer_tier.shapley_values(points double precision[], baseline double precision[], weights double precision[], combination text, scale double precision[] DEFAULT NULL)
 RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'shapley';
 COMMENT ON FUNCTION customer_tier.shapley_values(double precision[], double precision[], double precision[], text, double precision[]) IS
-    'what each of up to 12 dimensions contributes to the distance of a score from that of a baseline (Shapley values, in points); combination ''mean'', ''geometric'' or ''topsis'' (times 100, of raw values on a scale); a point that is NULL stands at the baseline and has NULL';
+    'what each dimension contributes to the distance of a score from that of a baseline (Shapley values, in points); combination ''mean'', or ''geometric'' or ''topsis'' (times 100, of raw values on a scale) of up to 12 dimensions; a point that is NULL stands at the baseline and has NULL';
 
 CREATE FUNCTION customer_tier.grade(score double precision, cuts double precision[], labels text[])
 RETURNS text LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'grade';
