@@ -62,13 +62,14 @@ SELECT count(*) FROM retail.rate('2023-12-31');
 \sf retail.features
 \sf retail.rate
 SELECT * FROM retail.rate('2024-08-01', 4711);
-SELECT run_id, r_scale IS NOT NULL AS has_scale FROM retail.run ORDER BY run_id;
-SELECT * FROM retail.rate('2024-08-01', 1);
+SELECT run_id, has_scales, is_reference, (SELECT count(distribution) FROM retail.run_dimension d WHERE d.run_id = run.run_id) AS distributions FROM retail.run ORDER BY run_id;
+SELECT * FROM retail.rate('2024-08-01', 2);
 
 -- What is edited in between shows nothing but its labels until a refresh.
 UPDATE retail.tier SET min_score = 99, label = 'Gilded' WHERE code = 'gold';
 UPDATE retail.tier SET min_score = 100 WHERE code = 'platinum';
-UPDATE retail.settings SET weights = '{1,0,0}', segment_map = 'cn8';
+UPDATE retail.settings SET segment_map = 'cn8';
+UPDATE retail.dimension SET weight = CASE name WHEN 'recency' THEN 1 ELSE 0 END;
 UPDATE retail.segment SET label = 'Heroes' WHERE code = 'champions';
 SELECT tier, tier_label, count(*) FROM retail.ratings GROUP BY 1, 2 ORDER BY 1;
 SELECT count(*) FILTER (WHERE segment_label = 'Heroes') AS heroes FROM retail.ratings;
@@ -80,13 +81,15 @@ SELECT compare FROM retail.run ORDER BY run_id DESC LIMIT 1;
 
 -- What is wrong is named, recorded, and changes nothing.
 UPDATE retail.tier SET min_score = 30 WHERE code = 'platinum';
-UPDATE retail.settings SET weights = '{0,0,0}', time_zone = 'Mars/Olympus';
+UPDATE retail.settings SET time_zone = 'Mars/Olympus';
+UPDATE retail.dimension SET weight = 0;
 SELECT * FROM customer_tier.check_program('retail');
 CALL customer_tier.refresh('retail', '2024-08-01');
 \echo :LAST_ERROR_SQLSTATE
 SELECT run_id, status, error_code, error, finished_at >= started_at AS finished FROM retail.run ORDER BY run_id DESC LIMIT 1;
 SELECT tier, count(*) FROM retail.ratings GROUP BY 1 ORDER BY 1;
-UPDATE retail.settings SET weights = '{0.25,0.35,0.40}', time_zone = 'UTC', segment_map = 'grid25';
+UPDATE retail.settings SET time_zone = 'UTC', segment_map = 'grid25';
+UPDATE retail.dimension SET weight = CASE name WHEN 'recency' THEN 0.25 WHEN 'frequency' THEN 0.35 ELSE 0.40 END;
 UPDATE retail.tier SET min_score = 80 WHERE code = 'platinum';
 UPDATE retail.tier SET min_score = 60 WHERE code = 'gold';
 DELETE FROM retail.tier WHERE code = 'silver';

@@ -121,7 +121,8 @@ SELECT customer_tier.adopt_program('public');
 \set VERBOSITY terse
 UPDATE p.settings SET monetary = 'profit';
 UPDATE p.settings SET window_days = 0;
-UPDATE p.settings SET weights = '{1}';
+UPDATE p.dimension SET weight = -1;
+UPDATE p.dimension SET weight = 'NaN';
 UPDATE p.settings SET max_bad_share = 2;
 \set VERBOSITY default
 INSERT INTO p.settings SELECT * FROM p.settings;

@@ -37,7 +37,7 @@ SELECT customer_id, tier_reason FROM keys.ratings ORDER BY customer_id COLLATE "
 SET extra_float_digits = -14;
 SET TimeZone = 'Pacific/Kiritimati';
 SET IntervalStyle = 'sql_standard';
-UPDATE quiet.settings SET weights = '{0.123456789012345678,0.35,0.40}';
+UPDATE quiet.dimension SET weight = 0.123456789012345678 WHERE name = 'recency';
 CALL customer_tier.refresh('quiet', '2024-06-30');
 CREATE TABLE odd_session AS SELECT * FROM quiet.ratings;
 RESET extra_float_digits;
@@ -68,7 +68,7 @@ SELECT customer_tier.create_program('mallory', 'quiet', 'c', 'd', 'a');
 CREATE FUNCTION mallory.whoami() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'I am %', current_user; RETURN 'mallory'; END $$;
 ALTER TABLE mallory.settings RENAME TO settings0;
 CREATE VIEW mallory.settings AS SELECT only_row, mallory.whoami() AS program, source_schema, source_name, customer, at, amount, order_id,
-  customers_schema, customers_name, customers_key, time_zone, segment_map, monetary, window_days, weights, on_bad_row, max_bad_share,
+  customers_schema, customers_name, customers_key, time_zone, segment_map, monetary, window_days, on_bad_row, max_bad_share,
   purchase_model, horizon_days, annual_discount, margin, margin_column, churn_days, refit_days, history_complete_from FROM mallory.settings0;
 RESET ROLE;
 SELECT * FROM customer_tier.check_program('mallory');

@@ -114,3 +114,8 @@ CREATE FUNCTION customer_tier.features(history customer_tier.purchase_history, a
 	AS 'MODULE_PATHNAME', 'history_features' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION customer_tier.features IS
 	'everything that a program rates by, up to and including as_of, from one reading of the history; the window is the window_days days that end with as_of, NULL for everything';
+
+CREATE FUNCTION customer_tier.growth(history customer_tier.purchase_history, as_of date, days int)
+RETURNS double precision LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'history_growth';
+COMMENT ON FUNCTION customer_tier.growth(customer_tier.purchase_history, date, int) IS
+    'growth of the revenue from one window of days to the next, the one that ends with as_of: (last - before) / (last + before), -1 to 1; an amount below 0 after refunds counts as 0, and both 0 give NULL';

@@ -32,6 +32,7 @@ PG_FUNCTION_INFO_V1(history_days);
 PG_FUNCTION_INFO_V1(history_rfm);
 PG_FUNCTION_INFO_V1(history_btyd);
 PG_FUNCTION_INFO_V1(history_features);
+PG_FUNCTION_INFO_V1(history_growth);
 
 /* Sums over the days of a history. */
 typedef struct HistorySums
@@ -406,4 +407,41 @@ history_features(PG_FUNCTION_ARGS)
 	value[8] = Int64GetDatum(window.orders);
 	value[9] = NumericGetDatum(amount_to_numeric(window.revenue, window.scale));
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, value, isnull)));
+}
+
+/*
+ * growth(history, as_of, days): the revenue of the days that end with as_of
+ * against that of as many days before, (last - before) / (last + before); what
+ * is below zero after refunds counts as nothing.  NULL when both are nothing.
+ */
+Datum
+history_growth(PG_FUNCTION_ARGS)
+{
+	DateADT		as_of = PG_GETARG_DATEADT(1);
+	int32		days = PG_GETARG_INT32(2);
+	HistoryReader reader;
+	DayEntry	entry;
+	amount128	last = 0;
+	amount128	before = 0;
+
+	check_as_of(as_of);
+	if (days < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a window must have at least 1 day, not %d", days)));
+	history_reader_init(&reader, PG_GETARG_HISTORY(0));
+	while (history_reader_next(&reader, &entry) && entry.day <= as_of)
+	{
+		int64		age = (int64) as_of - entry.day;
+
+		if (age < days)
+			last = amount_sum(last, entry.gross - entry.refunded, reader.scale);
+		else if (age < (int64) days * 2)
+			before = amount_sum(before, entry.gross - entry.refunded, reader.scale);
+	}
+	last = Max(last, 0);
+	before = Max(before, 0);
+	if (last == 0 && before == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(((double) last - (double) before) / ((double) last + (double) before));
 }

@@ -17,7 +17,6 @@ CREATE TYPE customer_tier.program_settings AS (
     segment_map text,
     monetary text,
     window_days int,
-    weights float8[],
     on_bad_row text,
     max_bad_share numeric,
     purchase_model text,
@@ -46,7 +45,7 @@ BEGIN
     EXECUTE format(
         'SELECT program, source_schema, source_name, customer, at, amount, order_id,
                 customers_schema, customers_name, customers_key, time_zone, segment_map,
-                monetary, window_days, weights, on_bad_row, max_bad_share,
+                monetary, window_days, on_bad_row, max_bad_share,
                 purchase_model, horizon_days, annual_discount, margin, margin_column, churn_days, refit_days, history_complete_from
            FROM %I.settings', schema) INTO s;
     RETURN s;
@@ -249,14 +248,6 @@ BEGIN
             'Use 1 or more days, or NULL for everything.'::text;
     END IF;
 
-    -- Not between: neither is NaN, which stands above everything.
-    IF s.weights IS NULL OR array_ndims(s.weights) IS DISTINCT FROM 1 OR cardinality(s.weights) <> 3
-       OR EXISTS (SELECT FROM unnest(s.weights) w WHERE (w BETWEEN 0 AND 1e100) IS NOT TRUE)
-       OR 0 = ALL (s.weights) THEN
-        RETURN QUERY SELECT '22023', format('weights %s cannot be used (option "weights")', coalesce(s.weights::text, 'NULL')),
-            'Give three finite weights for recency, frequency and monetary value, none negative, not all zero, as in ''{0.25,0.35,0.40}''.'::text;
-    END IF;
-
     IF s.on_bad_row IS NULL OR s.on_bad_row NOT IN ('skip', 'error') THEN
         RETURN QUERY SELECT '22023', format('"%s" is not known (option "on_bad_row")', coalesce(s.on_bad_row, 'NULL')),
             'Use ''skip'' (bad rows are skipped and counted) or ''error''.'::text;
@@ -276,7 +267,7 @@ CREATE FUNCTION customer_tier.is_time_zone(zone text) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'is_time_zone';
 COMMENT ON FUNCTION customer_tier.is_time_zone(text) IS 'internal: whether the server knows the time zone';
 
-CREATE FUNCTION customer_tier.source_query(s customer_tier.program_settings) RETURNS text
+CREATE FUNCTION customer_tier.source_query(s customer_tier.program_settings, one_key text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     source regclass := to_regclass(format('%I.%I', s.source_schema, s.source_name));
@@ -294,12 +285,14 @@ DECLARE
     profit_expr text;       -- what it earns
     in_range text := 'BETWEEN -170141183460469231731687303715884 AND 170141183460469231731687303715884';    -- what a history can hold
     good text;              -- whether an order line can be used
+    only_one text;          -- the condition for one customer alone
 BEGIN
     SELECT * INTO customer_column FROM customer_tier.relation_column(source, s.customer);
     SELECT * INTO at_column FROM customer_tier.relation_column(source, s.at);
     SELECT * INTO amount_column FROM customer_tier.relation_column(source, s.amount);
 
     customer_expr := format('source.%I', s.customer);
+    only_one := CASE WHEN one_key IS NULL THEN '' ELSE format(E'\n             WHERE %s %s %s', customer_expr, customer_tier.key_equality(customer_column.base_type), one_key) END;
     IF customer_tier.key_is_exact(customer_column.base_type, customer_column.collation_oid) THEN
         shown_expr := '%s';
     ELSE
@@ -346,7 +339,7 @@ $query$
       FROM (
             SELECT %1$s AS customer_id,
                    customer_tier.purchases_checked(%2$s, %3$s%4$s) AS checked%9$s
-              FROM %5$I.%6$I AS source
+              FROM %5$I.%6$I AS source%10$s
              GROUP BY %7$s
             OFFSET 0
            ) AS customer
@@ -355,7 +348,7 @@ $query$,
             CASE WHEN s.margin_column IS NULL THEN 'CAST(NULL AS customer_tier.purchase_history)' ELSE '(profit).history' END,
             CASE WHEN s.margin_column IS NULL THEN '' ELSE format(
 $profit$,
-                   customer_tier.purchases_checked(%s, %s%s) AS profit$profit$, at_expr, profit_expr, zone) END);
+                   customer_tier.purchases_checked(%s, %s%s) AS profit$profit$, at_expr, profit_expr, zone) END, only_one);
     END IF;
 
     -- Finite minus itself is zero; NaN and Infinity minus themselves are not.
@@ -381,7 +374,7 @@ $query$
                            customer_tier.purchases_checked(%4$s, %7$s%2$s) FILTER (WHERE source.%8$I IS NULL) AS loose,
                            pg_catalog.count(*) AS lines,
                            pg_catalog.count(*) FILTER (WHERE source.%8$I IS NOT NULL AND (%5$s) IS NOT TRUE) AS bad_lines%14$s
-                      FROM %9$I.%10$I AS source
+                      FROM %9$I.%10$I AS source%15$s
                      GROUP BY %11$s, source.%8$I
                     OFFSET 0
                    ) AS one_order
@@ -401,7 +394,7 @@ $profit$,
 $profit$,
                            pg_catalog.sum(%1$s * %2$s) FILTER (WHERE %3$s) AS profit,
                            customer_tier.purchases_checked(%4$s, %5$s%6$s) FILTER (WHERE source.%7$I IS NULL) AS loose_profit$profit$,
-            line_expr, margin_expr, good, at_expr, profit_expr, zone, s.order_id) END);
+            line_expr, margin_expr, good, at_expr, profit_expr, zone, s.order_id) END, only_one);
 END
 $$;
-COMMENT ON FUNCTION customer_tier.source_query(customer_tier.program_settings) IS 'internal: the query that reads the order source of a program: one row a customer, with history, rows, bad rows and, when there is a margin column, the history of what was earned; rows without a customer form a group of their own';
+COMMENT ON FUNCTION customer_tier.source_query(customer_tier.program_settings, text) IS 'internal: the query that reads the order source of a program: one row a customer, with history, rows, bad rows and, when there is a margin column, the history of what was earned; rows without a customer form a group of their own. With one_key, an expression, it reads that customer alone';

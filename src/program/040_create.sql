@@ -27,7 +27,6 @@ CREATE TABLE %1$I.settings (
     segment_map text NOT NULL,
     monetary text NOT NULL CHECK (monetary IN ('revenue', 'average_order')),
     window_days int CHECK (window_days >= 1),
-    weights float8[] NOT NULL CHECK (cardinality(weights) = 3),
     on_bad_row text NOT NULL CHECK (on_bad_row IN ('skip', 'error')),
     max_bad_share numeric NOT NULL CHECK (max_bad_share BETWEEN 0 AND 1),
     purchase_model text,
@@ -55,7 +54,6 @@ COMMENT ON COLUMN %1$I.settings.time_zone IS 'time zone in which a timestamptz h
 COMMENT ON COLUMN %1$I.settings.segment_map IS 'segment map (customer_tier.segment_map), which brings its number of scores';
 COMMENT ON COLUMN %1$I.settings.monetary IS 'what M measures: revenue or average_order';
 COMMENT ON COLUMN %1$I.settings.window_days IS 'F and M look at the last so many days, up to and including as_of; NULL = everything';
-COMMENT ON COLUMN %1$I.settings.weights IS 'weights of R, F and M in the score; only their ratios count';
 COMMENT ON COLUMN %1$I.settings.on_bad_row IS 'skip = bad rows are left out and counted, error = they stop the refresh';
 COMMENT ON COLUMN %1$I.settings.max_bad_share IS 'a refresh stops before publishing when more than this share of the rows is bad (0..1)';
 COMMENT ON COLUMN %1$I.settings.purchase_model IS 'model of purchases: mbg/nbd and others that clv_fit() knows, auto = the best of several, none or NULL = no model';
@@ -118,10 +116,16 @@ CREATE TABLE %1$I.run (
     r_cuts float8[],
     f_cuts float8[],
     m_cuts float8[],
-    r_scale float8[],
-    f_scale float8[],
-    m_scale float8[],
     compare float8[],
+    combination text,
+    combination_scale float8[],
+    grade_cuts numeric[],
+    has_scales boolean NOT NULL DEFAULT false,
+    is_frozen boolean NOT NULL DEFAULT false,
+    is_reference boolean NOT NULL DEFAULT false,
+    score_distribution float8[],
+    score_deciles float8[],
+    score_decile_counts bigint[],
     purchase_model_id bigint,
     spend_model_id bigint,
     model_problem text,
@@ -150,10 +154,16 @@ COMMENT ON COLUMN %1$I.run.scores IS 'number of scores: r, f and m are 1..scores
 COMMENT ON COLUMN %1$I.run.r_cuts IS 'cut points of recency, in days';
 COMMENT ON COLUMN %1$I.run.f_cuts IS 'cut points of frequency, in orders';
 COMMENT ON COLUMN %1$I.run.m_cuts IS 'cut points of monetary value, in currency units';
-COMMENT ON COLUMN %1$I.run.r_scale IS 'scale of recency, from which rate(as_of, run_id) reads percentiles; kept for the current run and the one before';
-COMMENT ON COLUMN %1$I.run.f_scale IS 'scale of frequency; kept for the current run and the one before';
-COMMENT ON COLUMN %1$I.run.m_scale IS 'scale of monetary value; kept for the current run and the one before';
 COMMENT ON COLUMN %1$I.run.compare IS 'mean of the r, f and m scores over all buyers, against which a relative segment map calls a score high; NULL for other maps';
+COMMENT ON COLUMN %1$I.run.combination IS 'how the dimensions made one score: mean, geometric or topsis';
+COMMENT ON COLUMN %1$I.run.combination_scale IS 'norms, best and worst points of each dimension, of TOPSIS; NULL for other combinations';
+COMMENT ON COLUMN %1$I.run.grade_cuts IS 'least scores of the grades above the lowest, where grades are given by shares; 101 = out of reach; NULL otherwise';
+COMMENT ON COLUMN %1$I.run.has_scales IS 'whether run_dimension still holds its scales, so that rate(as_of, run_id) works: the current run, the one before and the reference';
+COMMENT ON COLUMN %1$I.run.is_frozen IS 'whether it took over the scales of the run before (scorecard.frozen_scale)';
+COMMENT ON COLUMN %1$I.run.is_reference IS 'the run that score_drift() compares with: the first published with the present scorecard, unless set_reference() chose another';
+COMMENT ON COLUMN %1$I.run.score_distribution IS 'percentile_scale() of the scores; kept as long as the scales';
+COMMENT ON COLUMN %1$I.run.score_deciles IS 'nine cut points that make ten parts of the scores, as far as ties allow';
+COMMENT ON COLUMN %1$I.run.score_decile_counts IS 'customers in each of the ten parts';
 COMMENT ON COLUMN %1$I.run.purchase_model_id IS 'the purchase model its ratings are made with, a row of model';
 COMMENT ON COLUMN %1$I.run.spend_model_id IS 'the spend model its ratings are made with, a row of model';
 COMMENT ON COLUMN %1$I.run.model_problem IS 'why p_alive, expected_purchases, clv and the like are NULL; NULL when there are models for all of them';
@@ -180,17 +190,21 @@ CREATE TABLE %1$I.rating (
     expected_spend numeric,
     clv numeric,
     score numeric(7,4),
+    grade text,
     tier text NOT NULL,
     tier_rank int NOT NULL,
     tier_since date NOT NULL,
     previous_tier text,
     tier_reason text NOT NULL,
     score_to_next_tier numeric(7,4),
-    coverage numeric(5,4) NOT NULL
+    coverage numeric(5,4) NOT NULL,
+    outside_values float8[]
 ) WITH (fillfactor = 50);
+COMMENT ON COLUMN %1$I.rating.outside_values IS 'values of the dimensions that come from relations, in the order of run_dimension, as the last refresh saw them; NULL when there are none';
 COMMENT ON TABLE %1$I.rating IS 'what is stored of the ratings; read the view ratings, which adds the day and the labels';
 $ddl$, schema, key_type);
     PERFORM customer_tier.create_model_tables(schema);
+    PERFORM customer_tier.create_scorecard_tables(schema, key_type);
 
     EXECUTE (SELECT string_agg(format('COMMENT ON COLUMN %I.rating.%I IS %L;', schema, c.column_name, c.explanation), E'\n')
                FROM customer_tier.rating_columns() c WHERE c.stored);
@@ -226,16 +240,19 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         ('expected_purchases', true, 'expected days with a purchase within horizon_days (settings); NULL for a prospect and without a purchase model'),
         ('expected_spend', true, 'expected amount of a day with a purchase, in currency units; NULL for a prospect, without a spend model, and where it cannot be told: repeat purchases of a net amount of 0 or less, or none while the model has no mean (q <= 1)'),
         ('clv', true, 'value of the purchases expected within horizon_days, discounted, times the margin (settings; with a margin column that of the customer), in currency units; NULL when expected_purchases or expected_spend is'),
-        ('score', true, 'score 0..100: weighted mean of the percentiles of R, F and M among the buyers; NULL for a prospect'),
+        ('score', true, 'score 0..100: the weighted mean of the points in the dimensions of the scorecard, or what else scorecard.combination says; NULL for a prospect, and where a dimension that asks for it has no value'),
+        ('grade', true, 'code of the grade; NULL without a score, and where coverage is below scorecard.min_coverage'),
+        ('grade_label', false, 'English label of the grade'),
+        ('grade_label_zh', false, 'Chinese label of the grade'),
         ('tier', true, 'code of the tier'),
         ('tier_label', false, 'English label of the tier'),
         ('tier_label_zh', false, 'Chinese label of the tier'),
         ('tier_rank', true, 'rank of the tier, 1 = base tier'),
         ('tier_since', true, 'as_of of the run at which the customer came into this tier'),
         ('previous_tier', true, 'code of the tier before; NULL when there was none'),
-        ('tier_reason', true, 'why this tier: score = reached its least score, base = below every threshold, prospect = no order yet'),
+        ('tier_reason', true, 'why this tier: score = reached its least score, base = below every threshold, unrated = no score, prospect = no order yet'),
         ('score_to_next_tier', true, 'points of score missing to the next tier; NULL in the top tier and for a prospect'),
-        ('coverage', true, 'share of the weights of the score for which there are data, 0..1; 1 for a buyer, 0 for a prospect')
+        ('coverage', true, 'share of the weights of the score for which there are data, 0..1; 0 for a prospect')
 $$;
 COMMENT ON FUNCTION customer_tier.rating_columns() IS 'internal: the columns of the view ratings, in order, and whether they are stored in the table rating';
 
@@ -325,7 +342,6 @@ BEGIN
     s.segment_map := create_program.segment_map;
     s.monetary := create_program.monetary;
     s.window_days := create_program.window_days;
-    s.weights := create_program.weights;
     s.on_bad_row := create_program.on_bad_row;
     s.max_bad_share := create_program.max_bad_share;
     s.purchase_model := create_program.purchase_model;
@@ -339,6 +355,14 @@ BEGIN
     FOR wrong IN SELECT * FROM customer_tier.settings_problems(s) LOOP
         RAISE EXCEPTION USING ERRCODE = wrong.code, MESSAGE = wrong.problem, HINT = wrong.hint;
     END LOOP;
+    -- Not between: neither is NaN, which stands above everything.
+    IF weights IS NULL OR array_ndims(weights) IS DISTINCT FROM 1 OR cardinality(weights) <> 3
+       OR EXISTS (SELECT FROM unnest(weights) w WHERE (w BETWEEN 0 AND 1e100) IS NOT TRUE)
+       OR 0 = ALL (weights) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('weights %s cannot be used (option "weights")', coalesce(weights::text, 'NULL')),
+            HINT = 'Give three finite weights for recency, frequency and monetary value, none negative, not all zero, as in ''{0.25,0.35,0.40}''.';
+    END IF;
     IF create_program.preset IS NULL OR NOT EXISTS (SELECT FROM customer_tier.tier_preset p WHERE p.preset = create_program.preset) THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('preset of tiers "%s" does not exist', coalesce(create_program.preset, 'NULL')),
@@ -372,13 +396,17 @@ BEGIN
     EXECUTE format(
         'INSERT INTO %I.settings (program, source_schema, source_name, customer, at, amount, order_id,
                 customers_schema, customers_name, customers_key, time_zone, segment_map,
-                monetary, window_days, weights, on_bad_row, max_bad_share,
+                monetary, window_days, on_bad_row, max_bad_share,
                 purchase_model, horizon_days, annual_discount, margin, margin_column, churn_days, refit_days, history_complete_from)
          SELECT ($1).*', new_schema) USING s;
     EXECUTE format(
         'INSERT INTO %I.tier (tier_rank, code, label, label_zh, min_score)
          SELECT tier_rank, code, label, label_zh, min_score FROM customer_tier.tier_preset WHERE preset = $1', new_schema)
         USING create_program.preset;
+    PERFORM customer_tier.put_dimensions(new_schema, jsonb_build_array(
+        jsonb_build_object('feature', 'recency', 'weight', weights[1]),
+        jsonb_build_object('feature', 'frequency', 'weight', weights[2]),
+        jsonb_build_object('feature', 'monetary', 'weight', weights[3])));
     PERFORM customer_tier.add_segments(new_schema);
     FOR wrong IN SELECT * FROM customer_tier.tier_problems(new_schema) LOOP
         RAISE EXCEPTION USING ERRCODE = wrong.code, MESSAGE = wrong.problem, HINT = wrong.hint;
@@ -495,7 +523,7 @@ BEGIN
             HINT = 'Restore it first, or create the program with customer_tier.create_program.';
     END IF;
     SELECT string_agg(format('%I', t), ', ') INTO missing
-      FROM unnest('{settings,history,tier,segment,run,model,forecast,rating}'::text[]) t
+      FROM unnest('{settings,history,tier,segment,dimension,scorecard,grade,run,run_dimension,weighting,model,forecast,rating}'::text[]) t
      WHERE to_regclass(format('%I.%I', adopt_program.schema, t)) IS NULL;
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',

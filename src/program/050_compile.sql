@@ -1,16 +1,22 @@
--- A program compiled to SQL: four functions and a view in its schema, written
--- from its settings and readable with \sf.
+-- A program compiled to SQL: functions and views in its schema, written from
+-- its settings and its scorecard, and readable with \sf.
 --
---   source_history()      the source, grouped to one purchase history a customer
---   features(as_of)       what is known of every customer as of a day
---   measure(as_of)        cut points and scales of the buyers as of that day
---   rate(as_of, run_id)   everyone's scores, segment and tier
+--   source_history()        the source, grouped to one purchase history a customer
+--   features(as_of)         what is known of every customer as of a day
+--   measure(as_of)          cut points of r, f and m among the buyers of that day
+--   scales(as_of, run_id)   the scale of every dimension of the scorecard
+--   points(as_of, run_id)   everyone's values and points in every dimension
+--   rate(as_of, run_id)     everyone's scores, segment, grade and tier
+--   rate_one(customer, as_of), rated_one(customer)
+--                           the same of one customer: now, or as published
 --
 -- All numbers of the settings and the tiers stand in them as literals: what is
 -- edited between two refreshes changes nothing until a refresh compiles again.
 
 CREATE FUNCTION customer_tier.put_function(schema name, name name, arguments text, result text, attributes text, body text, explanation text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    other regprocedure;
 BEGIN
     -- The same body again would only churn the catalogs.
     IF EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -18,6 +24,11 @@ BEGIN
                   AND p.prosrc = body AND pg_get_function_result(p.oid) = result) THEN
         RETURN;
     END IF;
+    -- Columns were added or the key has another type: it cannot be replaced.
+    FOR other IN SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                  WHERE n.nspname = put_function.schema AND p.proname = put_function.name AND pg_get_function_result(p.oid) <> result LOOP
+        EXECUTE format('DROP FUNCTION %s', other);
+    END LOOP;
     EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s %s AS %L', schema, name, arguments, result, attributes, body);
     EXECUTE format('COMMENT ON FUNCTION %I.%I IS %L', schema, name, explanation);
 END
@@ -32,6 +43,7 @@ DECLARE
     key_column record;
     key_type text;
     equality text;
+    rating_row text;
 BEGIN
     SELECT * INTO key_column FROM customer_tier.relation_column(history, 'customer_id');
     key_type := key_column.type;    -- functions know no length
@@ -61,23 +73,36 @@ BEGIN
     END IF;
 
     PERFORM customer_tier.put_function(schema, 'features', 'as_of date',
-        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision, repeats double precision, last_at double precision, age double precision, repeat_mean double precision, margin double precision)', key_type),
+        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision, repeats double precision, last_at double precision, age double precision, repeat_mean double precision, margin double precision, regularity double precision, trend double precision)', key_type),
         'LANGUAGE sql STABLE PARALLEL SAFE',
         customer_tier.features_query(schema, s, key_type, equality, key_column.collate_clause),
         'what is known of every customer as of a day: everything up to and including as_of; frequency and monetary are what F and M score; repeats, last_at, age and repeat_mean are what models of purchases and spend read (btyd(): repeat purchase days, weeks from the first to the last, weeks from the first to as_of, mean amount of the repeat days); margin is the share of the revenue that was earned, or that of the program');
 
     PERFORM customer_tier.put_function(schema, 'measure', 'as_of date',
-        'TABLE(scores integer, buyers bigint, newest_day date, r_cuts double precision[], f_cuts double precision[], m_cuts double precision[], r_scale double precision[], f_scale double precision[], m_scale double precision[], compare double precision[])',
+        'TABLE(scores integer, buyers bigint, newest_day date, r_cuts double precision[], f_cuts double precision[], m_cuts double precision[], compare double precision[])',
         'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
         customer_tier.measure_query(schema, s),
-        'cut points and scales of the buyers as of a day');
+        'cut points of the buyers as of a day');
 
-    PERFORM customer_tier.put_function(schema, 'rate', 'as_of date, run_id bigint DEFAULT NULL::bigint',
-        format('TABLE(customer_id %s, %s)', key_type,
-               'first_day date, last_day date, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, r_score integer, f_score integer, m_score integer, segment text, lifecycle_stage text, p_alive numeric, p_active numeric, expected_purchases numeric, expected_spend numeric, clv numeric, score numeric, tier text, tier_rank integer, tier_reason text, score_to_next_tier numeric, coverage numeric'),
+    PERFORM customer_tier.put_function(schema, 'scales', 'as_of date, run_id bigint DEFAULT NULL::bigint',
+        'TABLE("position" integer, name text, weight double precision, higher_is_better boolean, method text, parameters jsonb, ties text, missing text, floor double precision, floor_grade text, is_outside boolean, scale double precision[], distribution double precision[], customers bigint, absent bigint, minimum double precision, maximum double precision, mean double precision, deviation double precision, deciles double precision[], decile_counts bigint[])',
         'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
-        customer_tier.rate_query(schema, s),
-        'the ratings as of any day, from the histories and nothing else; with run_id on that run''s cut points, scales and models, without one on cut points and scales of the day itself and the newest models fitted by then. Writes nothing');
+        customer_tier.scales_query(schema, s, key_type),
+        'the dimensions of the scorecard, measured as of a day over everyone who has ordered: their scales and how their values are distributed; with run_id on that run''s models');
+
+    PERFORM customer_tier.put_function(schema, 'points', 'as_of date, run_id bigint DEFAULT NULL::bigint',
+        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision, p_alive numeric, p_active numeric, expected_purchases numeric, expected_spend numeric, clv numeric, dimension_values double precision[], dimension_points double precision[], coverage numeric, is_rated boolean)', key_type),
+        'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
+        customer_tier.points_query(schema, s, key_type, format('%I.features(points.as_of)', schema), 'points.as_of', 'points.run_id'),
+        'everyone''s values in the dimensions of the scorecard, and the points 0..100 they are worth, in the order of the dimensions');
+
+    rating_row := 'first_day date, last_day date, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, r_score integer, f_score integer, m_score integer, segment text, lifecycle_stage text, p_alive numeric, p_active numeric, expected_purchases numeric, expected_spend numeric, clv numeric, score numeric, grade text, tier text, tier_rank integer, tier_reason text, score_to_next_tier numeric, coverage numeric, dimension_values double precision[], dimension_points double precision[]';
+    PERFORM customer_tier.put_function(schema, 'rate', 'as_of date, run_id bigint DEFAULT NULL::bigint',
+        format('TABLE(customer_id %s, %s)', key_type, rating_row),
+        'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
+        customer_tier.rate_query(schema, s, format('%I.points(rate.as_of, rate.run_id)', schema), 'rate.as_of', 'rate.run_id'),
+        'the ratings as of any day, from the histories and the relations of the scorecard; with run_id on that run''s cut points, scales and models, without one on cut points and scales of the day itself and the newest models fitted by then. Writes nothing');
+    PERFORM customer_tier.compile_one(schema, s, key_type, rating_row);
 
     IF to_regclass(format('%I.ratings', schema)) IS NULL THEN
         PERFORM customer_tier.create_views(schema);
@@ -89,34 +114,39 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.compile_program(name) IS 'internal: write the functions and views in a program''s schema from its settings; refresh and adopt_program do it by themselves';
 
-CREATE FUNCTION customer_tier.features_query(schema name, s customer_tier.program_settings, key_type text, equality text, collate_clause text) RETURNS text
+CREATE FUNCTION customer_tier.features_query(schema name, s customer_tier.program_settings, key_type text, equality text, collate_clause text,
+    histories text DEFAULT NULL, as_of text DEFAULT 'features.as_of', one_key text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     customers text;         -- the customers and their histories
     condition text;         -- who exists as of the day
     profit text := CASE WHEN s.margin_column IS NULL THEN ''
-                        ELSE E',\n                   customer_tier.revenue(history.profit, features.as_of) AS profit' END;
+                        ELSE format(E',\n                   customer_tier.revenue(history.profit, %s) AS profit', as_of) END;
 BEGIN
+    histories := coalesce(histories, format('%I.history', schema));
     IF s.customers_name IS NULL THEN
         customers := format(
 $query$            SELECT history.customer_id,
-                   customer_tier.features(history.history, features.as_of, %s) AS f,
-                   customer_tier.btyd(history.history, features.as_of, 7) AS b%s
-              FROM %I.history$query$, coalesce(s.window_days::text, 'NULL'), profit, schema);
+                   history.history,
+                   customer_tier.features(history.history, %1$s, %2$s) AS f,
+                   customer_tier.btyd(history.history, %1$s, 7) AS b%3$s
+              FROM %4$s AS history$query$, as_of, coalesce(s.window_days::text, 'NULL'), profit, histories);
         condition := $query$(customer.f).orders > 0 OR (customer.f).refunded <> 0$query$;
     ELSE
         customers := format(
 $query$            SELECT CAST(coalesce(history.customer_id, master.customer_id) AS %1$s) AS customer_id,
                    master.customer_id IS NOT NULL AS in_master,
-                   customer_tier.features(history.history, features.as_of, %2$s) AS f,
-                   customer_tier.btyd(history.history, features.as_of, 7) AS b%9$s
-              FROM %3$I.history
+                   history.history,
+                   customer_tier.features(history.history, %10$s, %2$s) AS f,
+                   customer_tier.btyd(history.history, %10$s, 7) AS b%9$s
+              FROM %3$s AS history
               FULL JOIN (SELECT DISTINCT CAST(source.%4$I AS %1$s) AS customer_id
                            FROM %5$I.%6$I AS source
-                          WHERE source.%4$I IS NOT NULL) AS master
+                          WHERE source.%4$I IS NOT NULL%11$s) AS master
                 ON history.customer_id %7$s master.customer_id%8$s$query$,
-            key_type, coalesce(s.window_days::text, 'NULL'), schema,
-            s.customers_key, s.customers_schema, s.customers_name, equality, collate_clause, profit);
+            key_type, coalesce(s.window_days::text, 'NULL'), histories,
+            s.customers_key, s.customers_schema, s.customers_name, equality, collate_clause, profit, as_of,
+            CASE WHEN one_key IS NULL THEN '' ELSE format(' AND CAST(source.%I AS %s) %s %s', s.customers_key, key_type, equality, one_key) END);
         condition := $query$customer.in_master OR (customer.f).orders > 0 OR (customer.f).refunded <> 0$query$;
     END IF;
 
@@ -139,7 +169,10 @@ $query$
            (customer.b).recency AS last_at,
            (customer.b).age,
            (customer.b).monetary AS repeat_mean,
-           CAST(%6$s AS double precision) AS margin
+           CAST(%6$s AS double precision) AS margin,
+           CASE WHEN (customer.b).frequency >= 2 AND (customer.b).recency > 0 THEN
+               exp((customer.b).litt / (customer.b).frequency) / ((customer.b).recency / (customer.b).frequency) END AS regularity,
+           customer_tier.growth(customer.history, %7$s, %8$s) AS trend
       FROM (
 %4$s
             OFFSET 0    -- one call of features() and btyd() a customer
@@ -154,10 +187,11 @@ $query$,
         customers, condition,
         -- Nothing sold says nothing of a margin, and a refund of more than that neither.
         CASE WHEN s.margin_column IS NULL THEN s.margin::text
-             ELSE format('CASE WHEN (customer.f).revenue > 0 AND customer.profit IS NOT NULL THEN customer.profit / (customer.f).revenue ELSE %s END', s.margin) END);
+             ELSE format('CASE WHEN (customer.f).revenue > 0 AND customer.profit IS NOT NULL THEN customer.profit / (customer.f).revenue ELSE %s END', s.margin) END,
+        as_of, coalesce(s.window_days, 365));
 END
 $$;
-COMMENT ON FUNCTION customer_tier.features_query(name, customer_tier.program_settings, text, text, text) IS 'internal: body of <schema>.features';
+COMMENT ON FUNCTION customer_tier.features_query(name, customer_tier.program_settings, text, text, text, text, text, text) IS 'internal: body of <schema>.features; or of one customer, with one_key and the query of that customer''s history';
 
 CREATE FUNCTION customer_tier.map_is_relative(map text) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -186,10 +220,7 @@ $query$
                max(buyer.last_day) AS newest_day,
                customer_tier.quantile_cuts(buyer.recency, %2$s) AS r_quantiles,
                customer_tier.balanced_cuts(buyer.frequency, %2$s) FILTER (WHERE buyer.frequency > 0) AS f_cuts,
-               customer_tier.balanced_cuts(buyer.monetary, %2$s) FILTER (WHERE buyer.frequency > 0) AS m_cuts,
-               customer_tier.percentile_scale(buyer.recency) AS r_scale,
-               customer_tier.percentile_scale(buyer.frequency) FILTER (WHERE buyer.frequency > 0) AS f_scale,
-               customer_tier.percentile_scale(buyer.monetary) FILTER (WHERE buyer.frequency > 0) AS m_scale
+               customer_tier.balanced_cuts(buyer.monetary, %2$s) FILTER (WHERE buyer.frequency > 0) AS m_cuts
           FROM buyer
     ), cuts AS MATERIALIZED (
         -- A cut on the oldest day of all would lift those who bought on it:
@@ -200,7 +231,6 @@ $query$
     )
     SELECT %2$s, scale.buyers, scale.newest_day,
            cuts.r_cuts, scale.f_cuts, scale.m_cuts,
-           scale.r_scale, scale.f_scale, scale.m_scale,
            %3$s
       FROM scale, cuts
 $query$,
@@ -217,8 +247,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.measure_query(name, customer_tier.program_settings) IS 'internal: body of <schema>.measure';
 
-CREATE FUNCTION customer_tier.run_scale(schema name, run_id bigint)
-RETURNS TABLE (r_cuts float8[], f_cuts float8[], m_cuts float8[], r_scale float8[], f_scale float8[], m_scale float8[], compare float8[])
+CREATE FUNCTION customer_tier.run_cuts(schema name, run_id bigint)
+RETURNS TABLE (r_cuts float8[], f_cuts float8[], m_cuts float8[], compare float8[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     run record;
@@ -231,111 +261,15 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found',
             MESSAGE = format('%I.run has no run %s', schema, run_id),
             HINT = format('SELECT run_id, as_of, status FROM %I.run lists them.', schema);
-    ELSIF run.buyers IS NULL OR (run.buyers > 0 AND run.r_scale IS NULL) THEN
+    ELSIF run.buyers IS NULL OR NOT run.has_scales THEN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found',
             MESSAGE = format('run %s of %I has no scales any more', run_id, schema),
-            HINT = 'Scales are kept for the current run and the one before; without a run_id, rate() measures those of the day itself.';
+            HINT = 'Scales are kept for the current run, the one before and the reference; without a run_id, rate() measures those of the day itself.';
     END IF;
-    -- Fetched out of line once here, and not once for every customer later:
-    -- concatenation returns the value itself and no pointer to it.
-    RETURN QUERY SELECT run.r_cuts, run.f_cuts, run.m_cuts,
-        run.r_scale || '{}'::float8[], run.f_scale || '{}'::float8[], run.m_scale || '{}'::float8[], run.compare;
+    RETURN QUERY SELECT run.r_cuts, run.f_cuts, run.m_cuts, run.compare;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.run_scale(name, bigint) IS 'internal: cut points and scales of a run; no row for NULL';
-
-CREATE FUNCTION customer_tier.rate_query(schema name, s customer_tier.program_settings) RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    scores int := customer_tier.segment_map_scores(s.segment_map);
-    tiers text[];
-    thresholds numeric[];
-    predictions text := customer_tier.predictions_query(s);
-BEGIN
-    EXECUTE format('SELECT array_agg(code ORDER BY tier_rank),
-                           coalesce(array_agg(min_score ORDER BY tier_rank) FILTER (WHERE tier_rank > 1), ''{}'')
-                      FROM %I.tier', schema) INTO tiers, thresholds;
-    RETURN format(
-$query$
-    -- Tiers from the base up: %1$s.
-    -- Their least scores: %2$s.
-    WITH scale AS MATERIALIZED (
-        SELECT measured.r_cuts, measured.f_cuts, measured.m_cuts,
-               measured.r_scale, measured.f_scale, measured.m_scale, measured.compare
-          FROM %3$I.measure(rate.as_of) AS measured
-         WHERE rate.run_id IS NULL
-        UNION ALL
-        SELECT kept.r_cuts, kept.f_cuts, kept.m_cuts,
-               kept.r_scale, kept.f_scale, kept.m_scale, kept.compare
-          FROM customer_tier.run_scale(%4$L, rate.run_id) AS kept
-    ), cell AS MATERIALIZED (
-        -- The limit tells the planner how few they are.
-        SELECT cells.r, cells.f, cells.m, cells.segment
-          FROM customer_tier.segment_cells(%7$L, %8$s) AS cells
-         LIMIT %9$s
-    ), model AS MATERIALIZED (
-        SELECT used.purchase, used.spend
-          FROM customer_tier.run_models(%4$L, rate.as_of, rate.run_id) AS used
-    ), scored AS (
-        SELECT features.customer_id, features.first_day, features.last_day, features.recency_days, features.orders, features.purchase_days,
-               features.revenue, features.refunded, features.average_order,
-               -- 1 .. %5$s, %5$s is best; few days since the last order are good.
-               CASE WHEN features.orders > 0 THEN
-                   %5$s + 1 - customer_tier.score(features.recency_days, (SELECT scale.r_cuts FROM scale)) END AS r_score,
-               -- Who ordered nothing in the window is below everybody who did.
-               CASE WHEN features.frequency > 0 THEN
-                   customer_tier.score(features.frequency, (SELECT scale.f_cuts FROM scale))
-                    WHEN features.orders > 0 THEN 1 END AS f_score,
-               CASE WHEN features.frequency > 0 THEN
-                   customer_tier.score(features.monetary, (SELECT scale.m_cuts FROM scale))
-                    WHEN features.orders > 0 THEN 1 END AS m_score,
-               -- The share of buyers who bought as long ago or longer, the share
-               -- who order less often, the share who are worth less.
-               CASE WHEN features.orders > 0 THEN
-                   round(CAST(100 * customer_tier.weighted_score(
-                       ARRAY[1 - customer_tier.percentile(features.recency_days, (SELECT scale.r_scale FROM scale), 'low'),
-                             CASE WHEN features.frequency > 0 THEN
-                                 customer_tier.percentile(features.frequency, (SELECT scale.f_scale FROM scale), 'low') ELSE 0 END,
-                             CASE WHEN features.frequency > 0 THEN
-                                 customer_tier.percentile(features.monetary, (SELECT scale.m_scale FROM scale), 'low') ELSE 0 END],
-                       CAST(%6$L AS double precision[])) AS numeric), 4) END AS score,
-%10$s
-          FROM %3$I.features(rate.as_of) AS features
-        OFFSET 0
-    ), ranked AS (
-        SELECT scored.*,
-               1 + coalesce(width_bucket(scored.score, CAST(%2$L AS numeric[])), 0) AS tier_rank
-          FROM scored
-        OFFSET 0
-    )
-    SELECT ranked.customer_id, ranked.first_day, ranked.last_day, ranked.orders, ranked.purchase_days,
-           ranked.revenue, ranked.refunded, ranked.average_order,
-           ranked.r_score, ranked.f_score, ranked.m_score,
-           CASE WHEN ranked.orders > 0 THEN cell.segment ELSE 'prospects' END AS segment,
-           -- What p_active is where it is not known: low after twice %11$s days.
-           CASE WHEN ranked.orders = 0 THEN 'prospect'
-                WHEN ranked.purchase_days = 1 AND ranked.recency_days < %11$s THEN 'new'
-                WHEN ranked.p_active >= 0.5 THEN 'active'
-                WHEN coalesce(ranked.p_active >= 0.1, ranked.recency_days < 2 * %11$s)
-                THEN CASE WHEN ranked.recency_days < %11$s THEN 'active' ELSE 'at_risk' END
-                ELSE CASE WHEN ranked.recency_days < %11$s THEN 'at_risk' ELSE 'churned' END END AS lifecycle_stage,
-           ranked.p_alive, ranked.p_active, ranked.expected_purchases, ranked.expected_spend, ranked.clv,
-           ranked.score,
-           (CAST(%1$L AS text[]))[ranked.tier_rank] AS tier,
-           ranked.tier_rank,
-           CASE WHEN ranked.orders = 0 THEN 'prospect' WHEN ranked.tier_rank = 1 THEN 'base' ELSE 'score' END AS tier_reason,
-           (CAST(%2$L AS numeric[]))[ranked.tier_rank] - ranked.score AS score_to_next_tier,
-           CASE WHEN ranked.orders > 0 THEN 1.0 ELSE 0.0 END AS coverage
-      FROM ranked
-      LEFT JOIN cell
-        ON cell.r = ranked.r_score AND cell.f = ranked.f_score AND cell.m = ranked.m_score
-$query$,
-        tiers, thresholds, schema, schema, scores, s.weights, s.segment_map,
-        CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN '(SELECT scale.compare FROM scale)' ELSE 'NULL' END,
-        scores ^ 3, predictions, s.churn_days);
-END
-$$;
-COMMENT ON FUNCTION customer_tier.rate_query(name, customer_tier.program_settings) IS 'internal: body of <schema>.rate';
+COMMENT ON FUNCTION customer_tier.run_cuts(name, bigint) IS 'internal: cut points of a run that still has its scales; no row for NULL';
 
 CREATE FUNCTION customer_tier.create_views(schema name) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -371,6 +305,9 @@ SELECT rating.customer_id,
        rating.expected_spend,
        rating.clv,
        rating.score,
+       rating.grade,
+       coalesce(grade.label, rating.grade) AS grade_label,
+       coalesce(grade.label_zh, rating.grade) AS grade_label_zh,
        rating.tier,
        coalesce(tier.label, rating.tier) AS tier_label,
        coalesce(tier.label_zh, rating.tier) AS tier_label_zh,
@@ -384,6 +321,7 @@ SELECT rating.customer_id,
   LEFT JOIN %1$I.run AS published ON published.is_current
   LEFT JOIN %1$I.segment ON segment.code = rating.segment
   LEFT JOIN %1$I.tier ON tier.code = rating.tier
+  LEFT JOIN %1$I.grade ON grade.code = rating.grade
   LEFT JOIN (VALUES ('prospect', 'Prospect', '未购客户'), ('new', 'New', '新客户'), ('active', 'Active', '活跃客户'),
                     ('at_risk', 'At risk', '流失风险客户'), ('churned', 'Churned', '流失客户')) AS stage (code, label, label_zh)
     ON stage.code = rating.lifecycle_stage;

@@ -173,15 +173,9 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp 
 DECLARE
     this_run record;
 BEGIN
-    EXECUTE format(
-$query$
-    UPDATE %1$I.run
-       SET (scores, buyers, newest_day, r_cuts, f_cuts, m_cuts, r_scale, f_scale, m_scale, compare) =
-           (SELECT m.scores, m.buyers, m.newest_day, m.r_cuts, m.f_cuts, m.m_cuts, m.r_scale, m.f_scale, m.m_scale, m.compare
-              FROM %1$I.measure(run.as_of) AS m)
-     WHERE run.run_id = $1
-    RETURNING run.as_of, run.as_of_is_default, run.newest_day, run.as_of - run.newest_day AS age
-$query$, schema) INTO this_run USING run_id;
+    PERFORM customer_tier.measure_run(schema, run_id);
+    EXECUTE format('SELECT run.as_of, run.as_of_is_default, run.newest_day, run.as_of - run.newest_day AS age FROM %I.run WHERE run.run_id = $1', schema)
+        INTO this_run USING run_id;
     IF this_run.as_of_is_default AND this_run.age > 45 THEN
         RAISE WARNING USING
             MESSAGE = format('the newest order is of %s, %s days before %s', this_run.newest_day, this_run.age, this_run.as_of),
@@ -189,7 +183,7 @@ $query$, schema) INTO this_run USING run_id;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.refresh_measure(name, bigint) IS 'internal: measure the cut points and scales of a run, and keep them with it';
+COMMENT ON FUNCTION customer_tier.refresh_measure(name, bigint) IS 'internal: measure the cut points and scales of a run, or take over frozen ones, and keep them with it';
 
 CREATE FUNCTION customer_tier.refresh_publish(schema name, run_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -211,14 +205,14 @@ $query$
                        kept.tier_since AS old_tier_since,
                        (kept.first_day, kept.last_day, kept.orders, kept.purchase_days, kept.revenue, kept.refunded, kept.average_order,
                         kept.r_score, kept.f_score, kept.m_score, kept.segment, kept.lifecycle_stage,
-                        kept.p_alive, kept.p_active, kept.expected_purchases, kept.expected_spend, kept.clv, kept.score, kept.tier, kept.tier_rank,
-                        kept.tier_reason, kept.score_to_next_tier, kept.coverage)
+                        kept.p_alive, kept.p_active, kept.expected_purchases, kept.expected_spend, kept.clv, kept.score, kept.grade, kept.tier, kept.tier_rank,
+                        kept.tier_reason, kept.score_to_next_tier, kept.coverage, kept.outside_values)
                        IS DISTINCT FROM
                        (fresh.first_day, fresh.last_day, fresh.orders, fresh.purchase_days, fresh.revenue, fresh.refunded, fresh.average_order,
                         fresh.r_score, fresh.f_score, fresh.m_score, fresh.segment, fresh.lifecycle_stage,
-                        fresh.p_alive, fresh.p_active, fresh.expected_purchases, fresh.expected_spend, fresh.clv, fresh.score, fresh.tier, fresh.tier_rank,
-                        fresh.tier_reason, fresh.score_to_next_tier, fresh.coverage) AS differs
-                  FROM %1$I.rate($1, $2) AS fresh
+                        fresh.p_alive, fresh.p_active, fresh.expected_purchases, fresh.expected_spend, fresh.clv, fresh.score, fresh.grade, fresh.tier, fresh.tier_rank,
+                        fresh.tier_reason, fresh.score_to_next_tier, fresh.coverage, fresh.outside_values) AS differs
+                  FROM (SELECT rated.*, %3$s AS outside_values FROM %1$I.rate($1, $2) AS rated) AS fresh
                   FULL JOIN %1$I.rating AS kept ON kept.customer_id %2$s fresh.customer_id) AS published
          WHERE published.differs OR published.tier_since IS DISTINCT FROM published.old_tier_since
     ), deleted AS (
@@ -235,11 +229,11 @@ $query$
                segment = difference.segment, lifecycle_stage = difference.lifecycle_stage,
                p_alive = difference.p_alive, p_active = difference.p_active,
                expected_purchases = difference.expected_purchases, expected_spend = difference.expected_spend,
-               clv = difference.clv, score = difference.score,
+               clv = difference.clv, score = difference.score, grade = difference.grade,
                tier = difference.tier, tier_rank = difference.tier_rank,
                tier_since = difference.tier_since, previous_tier = difference.previous_tier,
                tier_reason = difference.tier_reason, score_to_next_tier = difference.score_to_next_tier,
-               coverage = difference.coverage
+               coverage = difference.coverage, outside_values = difference.outside_values
           FROM difference
          WHERE kept.customer_id %2$s difference.old_id AND difference.customer_id IS NOT NULL
         RETURNING 1
@@ -247,28 +241,26 @@ $query$
         INSERT INTO %1$I.rating (customer_id, first_day, last_day, orders, purchase_days, revenue, refunded, average_order,
                                  r_score, f_score, m_score, segment, lifecycle_stage,
                                  p_alive, p_active, expected_purchases, expected_spend, clv,
-                                 score, tier, tier_rank, tier_since, previous_tier,
-                                 tier_reason, score_to_next_tier, coverage)
+                                 score, grade, tier, tier_rank, tier_since, previous_tier,
+                                 tier_reason, score_to_next_tier, coverage, outside_values)
         SELECT d.customer_id, d.first_day, d.last_day, d.orders, d.purchase_days, d.revenue, d.refunded, d.average_order,
                d.r_score, d.f_score, d.m_score, d.segment, d.lifecycle_stage,
-               d.p_alive, d.p_active, d.expected_purchases, d.expected_spend, d.clv, d.score, d.tier, d.tier_rank, d.tier_since, d.previous_tier,
-               d.tier_reason, d.score_to_next_tier, d.coverage
+               d.p_alive, d.p_active, d.expected_purchases, d.expected_spend, d.clv, d.score, d.grade, d.tier, d.tier_rank, d.tier_since, d.previous_tier,
+               d.tier_reason, d.score_to_next_tier, d.coverage, d.outside_values
           FROM difference AS d
          WHERE d.old_id IS NULL
         RETURNING 1
     )
     SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted)
-$query$, schema, equality) INTO changed USING as_of, run_id;
+$query$, schema, equality,
+        -- What came from relations cannot be had again: it is kept to explain the rating.
+        coalesce((SELECT 'CASE WHEN rated.dimension_values IS NOT NULL THEN ARRAY[' || string_agg(format('rated.dimension_values[%s]', c.n), ', ' ORDER BY c.n) || '] END'
+                    FROM customer_tier.card(schema) c WHERE c.outside IS NOT NULL), 'CAST(NULL AS double precision[])'))
+        INTO changed USING as_of, run_id;
     PERFORM customer_tier.analyze_if_changed(format('%I.rating', schema)::regclass, changed);
 
-    -- This run takes over.  Scales are the one large thing in a run: it keeps
-    -- its own, and the one that was current until now.
-    EXECUTE format(
-$query$
-    UPDATE %1$I.run
-       SET r_scale = NULL, f_scale = NULL, m_scale = NULL
-     WHERE run.r_scale IS NOT NULL AND NOT run.is_current AND run.run_id <> $1
-$query$, schema) USING run_id;
+    -- This run takes over.
+    PERFORM customer_tier.prune_scales(schema, run_id);
     EXECUTE format('UPDATE %I.run SET is_current = false WHERE run.is_current', schema);
     EXECUTE format(
 $query$

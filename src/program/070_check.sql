@@ -46,7 +46,7 @@ DECLARE
     our_key record;
 BEGIN
     SELECT string_agg(format('%I', t), ', ') INTO missing
-      FROM unnest('{history,tier,segment,run,model,forecast,rating,ratings,calibration}'::text[]) t
+      FROM unnest('{history,tier,segment,dimension,scorecard,grade,run,run_dimension,weighting,model,forecast,rating,ratings,calibration}'::text[]) t
      WHERE to_regclass(format('%I.%I', schema, t)) IS NULL;
     IF missing IS NOT NULL THEN
         RETURN QUERY SELECT '42P01', format('schema "%s" of program "%s" lacks %s', schema, s.program, missing),
@@ -73,6 +73,7 @@ BEGIN
     END IF;
 
     RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.tier_problems(schema) p;
+    RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.card_problems(schema) p;
 
     RETURN QUERY
         SELECT '22023', format('%I.settings says that the program is "%s", the registry that it is "%s"', program_problems.schema, s.program, r.name),

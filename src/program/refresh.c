@@ -52,8 +52,8 @@ static const Phase refresh_phases[] = {
 	{"waiting for its turn", "SELECT customer_tier.refresh_lock($1, $2)"},
 	{"checking the program", "SELECT customer_tier.refresh_check($1, $2)"},
 	{"reading the source", "SELECT customer_tier.refresh_history($1, $2)"},
-	{"measuring the scales", "SELECT customer_tier.refresh_measure($1, $2)"},
 	{"fitting the models", "SELECT customer_tier.refresh_fit($1, $2)"},
+	{"measuring the scales", "SELECT customer_tier.refresh_measure($1, $2)"},
 	{"scoring the forecasts", "SELECT customer_tier.refresh_score($1, $2)"},
 	{"publishing the ratings", "SELECT customer_tier.refresh_publish($1, $2)"},
 };

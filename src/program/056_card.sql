@@ -1,0 +1,470 @@
+-- The scorecard compiled to SQL: where each dimension's value comes from, its
+-- scale, its points, and the score.  What is here makes text; 050_compile.sql
+-- writes it into the program's functions.
+
+CREATE FUNCTION customer_tier.card(schema name)
+RETURNS TABLE (n int, name text, label text, feature text, weight float8, higher_is_better boolean, needs_model boolean, outside int, is_timed boolean, value text,
+               method text, parameters jsonb, ties text, missing text, floor float8, floor_grade text, measured text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
+BEGIN
+    RETURN QUERY EXECUTE format(
+$query$
+    SELECT CAST(d.n AS int), d.name, d.label, d.feature, d.weight, d.higher_is_better, coalesce(f.needs_model, false),
+           CAST(CASE WHEN d.feature IS NULL THEN d.relation_no END AS int), d.is_timed,
+           CASE WHEN d.feature IS NULL THEN format('outside_%%s.v%%s', d.relation_no, d.n) ELSE format('CAST(%%s AS double precision)', f.expression) END,
+           d.method, d.parameters, d.parameters->>'ties', d.missing, d.floor, d.floor_grade,
+           CASE d.method
+                WHEN 'percentile' THEN 'CAST(NULL AS double precision[])'
+                WHEN 'score' THEN format('customer_tier.%%I(%%%%1$s, CAST(%%L AS integer)) FILTER (WHERE %%%%2$s)', coalesce(d.parameters->>'cuts', 'quantile') || '_cuts', coalesce(d.parameters->>'scores', '5'))
+                WHEN 'min_max' THEN format('customer_tier.value_range(%%%%1$s, CAST(%%L AS double precision), CAST(%%L AS double precision)) FILTER (WHERE %%%%2$s)', coalesce(d.parameters->>'low', '0'), coalesce(d.parameters->>'high', '1'))
+                WHEN 'z_score' THEN 'customer_tier.mean_deviation(%%1$s) FILTER (WHERE %%2$s)'
+                WHEN 'logistic' THEN
+                    CASE WHEN d.parameters ?& '{midpoint,slope}' THEN format('CAST(%%L AS double precision[])', ARRAY[d.parameters->>'midpoint', d.parameters->>'slope'])
+                         ELSE format('customer_tier.logistic_scale(customer_tier.mean_deviation(%%%%1$s) FILTER (WHERE %%%%2$s), %%L, %%L)', d.parameters->>'midpoint', d.parameters->>'slope') END
+                WHEN 'bands' THEN format('CAST(%%L AS double precision[])', ARRAY(SELECT jsonb_array_elements_text(d.parameters->'thresholds')) || ARRAY(SELECT jsonb_array_elements_text(d.parameters->'points')))
+                WHEN 'linear' THEN format('CAST(%%L AS double precision[])', ARRAY[d.parameters->>'low', d.parameters->>'high'])
+                WHEN 'identity' THEN 'CAST(''{}'' AS double precision[])' END
+      FROM (SELECT dimension.*,
+                   row_number() OVER (ORDER BY dimension."position", dimension.name) AS n,
+                   dense_rank() OVER (ORDER BY dimension.feature IS NOT NULL, dimension.relation_schema, dimension.relation_name, dimension.is_function,
+                                               dimension.key_column, dimension.day_column, dimension.valid_from, dimension.valid_to) AS relation_no,
+                   dimension.feature IS NOT NULL OR dimension.is_function OR dimension.day_column IS NOT NULL
+                   OR dimension.valid_from IS NOT NULL OR dimension.valid_to IS NOT NULL AS is_timed
+              FROM %I.dimension) AS d
+      LEFT JOIN customer_tier.dimension_features() AS f USING (feature)
+     ORDER BY d.n
+$query$, schema);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.card(name) IS 'internal: the dimensions of a program in order, with the SQL of their values and of their scales (a format of the value and of a condition)';
+
+CREATE FUNCTION customer_tier.logistic_scale(measured float8[], midpoint float8, slope float8) RETURNS float8[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    -- A logistic curve of slope 1.702 / deviation is within 0.01 of the normal distribution.
+    SELECT CASE WHEN measured IS NOT NULL THEN
+        ARRAY[coalesce(midpoint, measured[1]), coalesce(slope, CASE WHEN measured[2] OPERATOR(pg_catalog.>) 0 THEN 1.702 OPERATOR(pg_catalog./) measured[2] ELSE 1 END)] END
+$$;
+COMMENT ON FUNCTION customer_tier.logistic_scale(float8[], float8, float8) IS 'internal: midpoint and slope of a logistic curve from [mean, deviation], unless they are given';
+
+CREATE FUNCTION customer_tier.duplicate_key(relation text, key text, detail text) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'cardinality_violation',
+        MESSAGE = format('%s has more than one row for customer "%s"%s', relation, key, detail),
+        HINT = 'A dimension needs one value a customer: name a day or validity column, or read it through a view that aggregates.';
+END
+$$;
+COMMENT ON FUNCTION customer_tier.duplicate_key(text, text, text) IS 'internal: raise an error about a customer with two values where there can be one';
+
+CREATE FUNCTION customer_tier.is_replay(schema name, as_of date, run_id bigint, measuring boolean) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    is_today boolean;
+    is_running boolean;
+    left_out text;
+BEGIN
+    -- A refresh with its own day is today's rating, and so is any day that no
+    -- order is later than, but for those of the day after, which may be going on.
+    EXECUTE format('SELECT run.as_of_is_default AND run.as_of = $2, run.status = ''running'' FROM %I.run WHERE run.run_id = $1', schema) INTO is_today, is_running USING run_id, as_of;
+    IF is_today THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('SELECT $1 + 1 >= max(customer_tier.last_day(history.history)) FROM %I.history', schema) INTO is_today USING as_of;
+    IF coalesce(is_today, true) THEN
+        RETURN false;
+    END IF;
+    -- Said once: by what measures the scales, or by what uses those of a run.
+    IF NOT (measuring OR is_running IS FALSE) THEN
+        RETURN true;
+    END IF;
+    SELECT string_agg(format('"%s"', c.name), ', ' ORDER BY c.n) INTO left_out FROM customer_tier.card(schema) c WHERE NOT c.is_timed;
+    RAISE NOTICE USING
+        MESSAGE = format('left out as of %s: %s', as_of, left_out),
+        DETAIL = 'Their relations have neither a day nor a validity column, so what they said on that day is not known.';
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.is_replay(name, date, bigint, boolean) IS 'internal: whether a rating looks back, so that dimensions without a day are left out, with a NOTICE';
+
+CREATE FUNCTION customer_tier.outside_query(schema name, relation_no int, key_type text, as_of text, one_key text, zone text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r record;
+    key_equality text;
+    relation text;
+    day text;
+    conditions text[] := '{}';
+    columns text;
+BEGIN
+    EXECUTE format('SELECT d.*, c.is_timed FROM customer_tier.card(%L) c JOIN %I.dimension d USING (name) WHERE c.outside = $1 ORDER BY c.n LIMIT 1', schema, schema)
+        INTO r USING relation_no;
+    relation := format('%I.%I%s', r.relation_schema, r.relation_name, CASE WHEN r.is_function THEN format('(%s)', as_of) ELSE '' END);
+    -- NaN and infinities are no values.
+    EXECUTE format(
+$query$
+    SELECT string_agg(format('CASE WHEN %%1$s - %%1$s = 0 THEN %%1$s END AS v%%2$s', format('CAST(%%s AS double precision)',
+                                 CASE WHEN customer_tier.outside_column(d.relation_schema, d.relation_name, d.is_function, d.value_column) = 'boolean'::regtype
+                                      THEN format('CAST(source.%%I AS integer)', d.value_column)
+                                      ELSE format('source.%%I', d.value_column) END), c.n), ', ' ORDER BY c.n)
+      FROM customer_tier.card(%L) c JOIN %I.dimension d USING (name) WHERE c.outside = $1
+$query$, schema, schema) INTO columns USING relation_no;
+
+    conditions := ARRAY[format('source.%I IS NOT NULL', r.key_column)];
+    IF one_key IS NOT NULL THEN
+        key_equality := customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c));
+        conditions := conditions || format('CAST(source.%I AS %s) %s %s', r.key_column, key_type, key_equality, one_key);
+    END IF;
+    IF NOT r.is_timed THEN
+        conditions := conditions || '(SELECT NOT replay.is_replay FROM replay)'::text;
+    END IF;
+    IF r.valid_from IS NOT NULL THEN
+        conditions := conditions || format('%s <= %s', customer_tier.day_expression(r.relation_schema, r.relation_name, r.is_function, r.valid_from, zone), as_of);
+    END IF;
+    IF r.valid_to IS NOT NULL THEN
+        conditions := conditions || format('(source.%I IS NULL OR %s > %s)', r.valid_to,
+                                           customer_tier.day_expression(r.relation_schema, r.relation_name, r.is_function, r.valid_to, zone), as_of);
+    END IF;
+    day := 'NULL';
+    IF r.day_column IS NOT NULL THEN
+        day := customer_tier.day_expression(r.relation_schema, r.relation_name, r.is_function, r.day_column, zone);
+        conditions := conditions || format('%s <= %s', day, as_of);
+    END IF;
+    RETURN format(
+$query$SELECT one.customer_id, %1$s
+                      FROM (SELECT CAST(source.%2$I AS %3$s) AS customer_id, %4$s%5$s
+                              FROM %6$s AS source
+                             WHERE %7$s) AS one
+%8$s                     GROUP BY one.customer_id
+                    HAVING count(*) = 1 OR customer_tier.duplicate_key(%9$L, CAST(one.customer_id AS text), %10$L)$query$,
+        (SELECT string_agg(format('min(one.v%1$s) AS v%1$s', c.n), ', ' ORDER BY c.n) FROM customer_tier.card(schema) c WHERE c.outside = relation_no),
+        r.key_column, key_type, columns,
+        CASE WHEN r.day_column IS NULL THEN '' ELSE format(', rank() OVER (PARTITION BY source.%I ORDER BY source.%I DESC) AS newest', r.key_column, r.day_column) END,
+        relation, array_to_string(conditions, ' AND '),
+        CASE WHEN r.day_column IS NULL THEN '' ELSE E'                     WHERE one.newest = 1\n' END,
+        format('%I.%I', r.relation_schema, r.relation_name),
+        CASE WHEN r.day_column IS NOT NULL THEN ' at the same time' WHEN r.valid_from IS NOT NULL OR r.valid_to IS NOT NULL THEN ' on the same day' ELSE '' END);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.outside_query(name, int, text, text, text, text) IS 'internal: the query that reads the dimensions of one relation, one row a customer';
+
+CREATE FUNCTION customer_tier.outside_column(relation_schema name, relation_name name, is_function boolean, column_name name) RETURNS regtype
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    p pg_proc;
+BEGIN
+    IF NOT is_function THEN
+        RETURN (SELECT c.base_type FROM customer_tier.relation_column(to_regclass(format('%I.%I', relation_schema, relation_name)), column_name) c);
+    END IF;
+    SELECT pg_proc.* INTO p FROM pg_proc WHERE pg_proc.oid = to_regprocedure(format('%I.%I(date)', relation_schema, relation_name));
+    RETURN coalesce(
+        (SELECT o.type::regtype FROM unnest(p.proargnames, p.proallargtypes, p.proargmodes) AS o (name, type, mode)
+          WHERE o.mode IN ('t', 'o', 'b') AND o.name = column_name),
+        (SELECT c.base_type FROM pg_type t, customer_tier.relation_column(t.typrelid::regclass, column_name) c
+          WHERE t.oid = p.prorettype AND t.typrelid <> 0));
+END
+$$;
+COMMENT ON FUNCTION customer_tier.outside_column(name, name, boolean, name) IS 'internal: the base type of a column of a relation or of a function of a date; NULL when there is none';
+
+CREATE FUNCTION customer_tier.day_expression(relation_schema name, relation_name name, is_function boolean, column_name name, zone text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE customer_tier.outside_column(relation_schema, relation_name, is_function, column_name)
+                WHEN 'timestamptz'::regtype THEN format('CAST(timezone(%L, source.%I) AS date)', zone, column_name)
+                WHEN 'timestamp'::regtype THEN format('CAST(source.%I AS date)', column_name)
+                ELSE format('source.%I', column_name) END
+$$;
+COMMENT ON FUNCTION customer_tier.day_expression(name, name, boolean, name, text) IS 'internal: the calendar day of a column, in the zone where it is a timestamptz';
+
+CREATE FUNCTION customer_tier.values_query(schema name, s customer_tier.program_settings, key_type text, people text, as_of text, run_id text,
+    all_predictions boolean, one_key text DEFAULT NULL, published text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
+DECLARE
+    equality text := customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c));
+    ctes text := '';
+    joins text := '';
+    outside record;
+    dimension_values text;
+BEGIN
+    IF NOT all_predictions AND NOT EXISTS (SELECT FROM customer_tier.card(schema) c WHERE c.needs_model) THEN
+        s.purchase_model := 'none';
+    END IF;
+    IF published IS NOT NULL THEN
+        -- What the relations said at the last refresh.
+        joins := format(E'\n          LEFT JOIN %I.rating AS published ON published.customer_id %s features.customer_id', schema, equality);
+        SELECT string_agg(CASE WHEN c.outside IS NULL THEN c.value ELSE format('published.outside_values[%s]', c.outside_no) END, E',\n                          ' ORDER BY c.n)
+          INTO dimension_values
+          FROM (SELECT c.*, count(c.outside) OVER (ORDER BY c.n) AS outside_no FROM customer_tier.card(schema) c) c;
+    ELSE
+        IF EXISTS (SELECT FROM customer_tier.card(schema) c WHERE NOT c.is_timed) THEN
+            ctes := format(E', replay AS MATERIALIZED (\n        SELECT customer_tier.is_replay(%L, %s, %s, %s) AS is_replay\n    )', schema, as_of, run_id, CASE WHEN all_predictions THEN 'false' ELSE 'true' END);
+        END IF;
+        FOR outside IN SELECT DISTINCT c.outside AS no FROM customer_tier.card(schema) c WHERE c.outside IS NOT NULL ORDER BY 1 LOOP
+            joins := joins || format(E'\n          LEFT JOIN (%s) AS outside_%s\n            ON outside_%s.customer_id %s features.customer_id',
+                customer_tier.outside_query(schema, outside.no, key_type, as_of, one_key, s.time_zone), outside.no, outside.no, equality);
+        END LOOP;
+        SELECT string_agg(c.value, E',\n                          ' ORDER BY c.n) INTO dimension_values FROM customer_tier.card(schema) c;
+    END IF;
+
+    RETURN format(
+$query$model AS MATERIALIZED (
+        SELECT used.purchase, used.spend
+          FROM customer_tier.run_models(%1$L, %2$s, %3$s) AS used
+    )%4$s, customer AS (
+        SELECT features.*, %2$s AS as_of,
+%5$s
+          FROM %6$s AS features
+        OFFSET 0    -- each prediction once
+    ), valued AS (
+        SELECT features.*,
+               -- %7$s
+               CASE WHEN features.orders > 0 THEN
+                   ARRAY[%8$s] END AS dimension_values
+          FROM customer AS features%9$s
+        OFFSET 0
+    )$query$,
+        schema, as_of, run_id, ctes, customer_tier.predictions_query(s), people,
+        (SELECT string_agg(replace(replace(c.name, E'\n', ' '), E'\r', ' '), ', ' ORDER BY c.n) FROM customer_tier.card(schema) c), dimension_values, joins);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.values_query(name, customer_tier.program_settings, text, text, text, text, boolean, text, text) IS 'internal: common table expressions that end with "valued": features, predictions and the values of all dimensions';
+
+CREATE FUNCTION customer_tier.scales_query(schema name, s customer_tier.program_settings, key_type text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
+BEGIN
+    RETURN format(
+$query$
+    WITH %1$s, aggregated AS MATERIALIZED (
+        SELECT count(*) AS rated,
+%2$s
+          FROM valued
+         WHERE valued.orders > 0
+    )
+    SELECT one.*
+      FROM aggregated,
+           LATERAL (VALUES
+               %3$s) AS one
+$query$,
+        customer_tier.values_query(schema, s, key_type, format('%I.features(scales.as_of)', schema), 'scales.as_of', 'scales.run_id', false),
+        (SELECT string_agg(format(
+$columns$               %1$s AS scale_%3$s,
+               customer_tier.percentile_scale(%2$s) FILTER (WHERE %4$s) AS distribution_%3$s,
+               customer_tier.scale_stats(%2$s) FILTER (WHERE %4$s) AS stats_%3$s$columns$,
+                   format(c.measured, v.value, v.condition), v.value, c.n, v.condition), E',\n' ORDER BY c.n)
+           FROM customer_tier.card(schema) c,
+                LATERAL (SELECT format('valued.dimension_values[%s]', c.n) AS value,
+                                format('valued.dimension_values[%1$s] > ''-Infinity'' AND valued.dimension_values[%1$s] < ''Infinity''', c.n) AS condition) v),
+        (SELECT string_agg(format(
+                   '(%1$s, CAST(%2$L AS text), CAST(%3$L AS double precision), %4$s, CAST(%5$L AS text), CAST(%6$L AS jsonb), CAST(%7$L AS text), CAST(%8$L AS text), CAST(%9$L AS double precision), CAST(%10$L AS text), %11$s, '
+                   || 'scale_%1$s, distribution_%1$s, coalesce((stats_%1$s).customers, 0), rated - coalesce((stats_%1$s).customers, 0), '
+                   || '(stats_%1$s).minimum, (stats_%1$s).maximum, (stats_%1$s).mean, (stats_%1$s).deviation, (stats_%1$s).deciles, (stats_%1$s).decile_counts)',
+                   c.n, c.name, c.weight, c.higher_is_better::text, c.method, c.parameters, c.ties, c.missing, c.floor, c.floor_grade, (c.outside IS NOT NULL)::text), E',\n               ' ORDER BY c.n)
+           FROM customer_tier.card(schema) c));
+END
+$$;
+COMMENT ON FUNCTION customer_tier.scales_query(name, customer_tier.program_settings, text) IS 'internal: body of <schema>.scales';
+
+CREATE FUNCTION customer_tier.run_scales(schema name, run_id bigint) RETURNS TABLE ("position" int, scale float8[])
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF run_id IS NULL THEN
+        RETURN;
+    END IF;
+    -- Fetched out of line once here, and not once for every customer later:
+    -- concatenation returns the value itself and no pointer to it.
+    RETURN QUERY EXECUTE format(
+        'SELECT d."position", CASE WHEN s.scale IS NOT NULL THEN s.scale || ''{}''::float8[] END
+           FROM %I.run_dimension AS d,
+                LATERAL (SELECT CASE d.method WHEN ''percentile'' THEN d.distribution ELSE d.scale END AS scale) AS s
+          WHERE d.run_id = $1', schema) USING run_id;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.run_scales(name, bigint) IS 'internal: the scales of a run; no row for NULL';
+
+CREATE FUNCTION customer_tier.points_query(schema name, s customer_tier.program_settings, key_type text, people text, as_of text, run_id text,
+    one_key text DEFAULT NULL, published text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
+BEGIN
+    RETURN format(
+$query$
+    WITH scale AS MATERIALIZED (
+        SELECT measured."position", CASE measured.method WHEN 'percentile' THEN measured.distribution ELSE measured.scale END AS scale
+          FROM %1$I.scales(%2$s, NULL) AS measured
+         WHERE %3$s IS NULL
+        UNION ALL
+        SELECT kept."position", kept.scale
+          FROM customer_tier.run_scales(%4$L, %3$s) AS kept
+    ), %5$s
+    SELECT valued.customer_id, valued.first_day, valued.last_day, valued.recency_days, valued.orders, valued.purchase_days,
+           valued.revenue, valued.refunded, valued.average_order, valued.frequency, valued.monetary,
+           valued.p_alive, valued.p_active, valued.expected_purchases, valued.expected_spend, valued.clv,
+           valued.dimension_values,
+           CASE WHEN valued.orders > 0 THEN
+               ARRAY[%6$s] END AS dimension_points,
+           -- the share of the weights for which there is a value
+           CASE WHEN valued.orders > 0 THEN round(CAST((%7$s) / %8$s AS numeric), 4) ELSE 0.0 END AS coverage,
+           %9$s AS is_rated
+      FROM valued
+$query$,
+        schema, as_of, run_id, schema,
+        customer_tier.values_query(schema, s, key_type, people, as_of, run_id, true, one_key, published),
+        (SELECT string_agg(CASE WHEN c.is_timed OR published IS NOT NULL OR c.missing IN ('renormalise', 'no_rating') THEN p.points
+                                ELSE format('CASE WHEN NOT (SELECT replay.is_replay FROM replay) THEN %s END', p.points) END,
+                           E',\n                     ' ORDER BY c.n)
+           FROM customer_tier.card(schema) c,
+                -- Nothing in the window is worse than anything, even where there is no scale.
+                LATERAL (SELECT format(CASE WHEN c.feature IN ('frequency', 'monetary') THEN 'CASE WHEN valued.frequency > 0 THEN %s ELSE 0 END' ELSE '%s' END, d.points) AS base
+                           FROM (SELECT format('customer_tier.dimension_points(valued.dimension_values[%s], %L, (SELECT scale.scale FROM scale WHERE scale."position" = %s), %s%s)',
+                                       c.n, c.method, c.n, c.higher_is_better::text, CASE WHEN c.ties IS NULL THEN '' ELSE format(', %L', c.ties) END) AS points) AS d) b,
+                LATERAL (SELECT CASE c.missing WHEN 'neutral' THEN format('coalesce(%s, 50)', b.base) WHEN 'worst' THEN format('coalesce(%s, 0)', b.base) ELSE b.base END AS points) p),
+        (SELECT string_agg(format('CASE WHEN valued.dimension_values[%s] IS NOT NULL THEN CAST(%s AS double precision) ELSE 0 END', c.n, c.weight), ' + ' ORDER BY c.n) FROM customer_tier.card(schema) c),
+        (SELECT coalesce(nullif(sum(c.weight), 0), 1) FROM customer_tier.card(schema) c),
+        coalesce((SELECT 'valued.orders > 0 AND ' || string_agg(format('valued.dimension_values[%s] IS NOT NULL', c.n), ' AND ' ORDER BY c.n)
+                    FROM customer_tier.card(schema) c WHERE c.missing = 'no_rating'), 'valued.orders > 0'));
+END
+$$;
+COMMENT ON FUNCTION customer_tier.points_query(name, customer_tier.program_settings, text, text, text, text, text, text) IS 'internal: body of <schema>.points';
+
+CREATE FUNCTION customer_tier.combined_query(schema name, points text, combination_scale text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
+DECLARE
+    card record;
+    weights text;
+BEGIN
+    EXECUTE format('SELECT scorecard.* FROM %I.scorecard', schema) INTO card;
+    weights := format('CAST(%L AS double precision[])', (SELECT array_agg(c.weight ORDER BY c.n) FROM customer_tier.card(schema) c));
+    RETURN CASE card.combination
+        WHEN 'geometric' THEN format('customer_tier.geometric_score(%s, %s)', points, weights)
+        WHEN 'topsis' THEN format('100 * customer_tier.topsis(%s, %s, %s)', points, weights, combination_scale)
+        ELSE format('customer_tier.weighted_score(%s, %s)', points, weights) END;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.combined_query(name, text, text) IS 'internal: the SQL that makes one score of a customer''s points';
+
+CREATE FUNCTION customer_tier.run_combination(schema name, run_id bigint, OUT combination_scale float8[], OUT grade_cuts numeric[])
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format('SELECT run.combination_scale || ''{}''::float8[], run.grade_cuts FROM %I.run WHERE run.run_id = $1', schema)
+        INTO combination_scale, grade_cuts USING run_id;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.run_combination(name, bigint) IS 'internal: what a run knows of all customers'' points: the ideals of TOPSIS, and the least scores of grades given by shares';
+
+CREATE FUNCTION customer_tier.rate_query(schema name, s customer_tier.program_settings, points text, as_of text, run_id text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
+DECLARE
+    scores int := customer_tier.segment_map_scores(s.segment_map);
+    tiers text[];
+    thresholds numeric[];
+    grades text[];
+    grade_cuts numeric[];
+    shares numeric[];
+    card record;
+BEGIN
+    EXECUTE format('SELECT array_agg(code ORDER BY tier_rank),
+                           coalesce(array_agg(min_score ORDER BY tier_rank) FILTER (WHERE tier_rank > 1), ''{}'')
+                      FROM %I.tier', schema) INTO tiers, thresholds;
+    EXECUTE format('SELECT array_agg(code ORDER BY grade_rank),
+                           coalesce(array_agg(min_score ORDER BY grade_rank) FILTER (WHERE grade_rank > 1), ''{}''),
+                           coalesce(array_agg(share ORDER BY grade_rank) FILTER (WHERE grade_rank > 1 AND share IS NOT NULL), ''{}'')
+                      FROM %I.grade', schema) INTO grades, grade_cuts, shares;
+    EXECUTE format('SELECT scorecard.* FROM %I.scorecard', schema) INTO card;
+    RETURN format(
+$query$
+    -- Tiers from the base up: %1$s.
+    -- Their least scores: %2$s.
+    -- Grades from the lowest up: %15$s.
+    WITH cuts AS MATERIALIZED (
+        SELECT measured.r_cuts, measured.f_cuts, measured.m_cuts, measured.compare
+          FROM %3$I.measure(%12$s) AS measured
+         WHERE %13$s IS NULL
+        UNION ALL
+        SELECT kept.r_cuts, kept.f_cuts, kept.m_cuts, kept.compare
+          FROM customer_tier.run_cuts(%4$L, %13$s) AS kept
+    ), cell AS MATERIALIZED (
+        -- The limit tells the planner how few they are.
+        SELECT cells.r, cells.f, cells.m, cells.segment
+          FROM customer_tier.segment_cells(%7$L, %8$s) AS cells
+         LIMIT %9$s
+    ), combination AS MATERIALIZED (
+        SELECT %18$s AS scale, kept.grade_cuts
+          FROM customer_tier.run_combination(%4$L, %13$s) AS kept
+    ), scored AS (
+        SELECT points.*,
+               -- 1 .. %5$s, %5$s is best; few days since the last order are good.
+               CASE WHEN points.orders > 0 THEN
+                   %5$s + 1 - customer_tier.score(points.recency_days, (SELECT cuts.r_cuts FROM cuts)) END AS r_score,
+               -- Who ordered nothing in the window is below everybody who did.
+               CASE WHEN points.frequency > 0 THEN
+                   customer_tier.score(points.frequency, (SELECT cuts.f_cuts FROM cuts))
+                    WHEN points.orders > 0 THEN 1 END AS f_score,
+               CASE WHEN points.frequency > 0 THEN
+                   customer_tier.score(points.monetary, (SELECT cuts.m_cuts FROM cuts))
+                    WHEN points.orders > 0 THEN 1 END AS m_score,
+               CASE WHEN points.is_rated THEN
+                   round(CAST(%6$s AS numeric), 4) END AS score
+          FROM %10$s AS points
+        OFFSET 0
+    )%19$s, ranked AS (
+        SELECT scored.*,
+               1 + coalesce(width_bucket(scored.score, CAST(%2$L AS numeric[])), 0) AS tier_rank,
+               CASE WHEN scored.coverage >= %14$s THEN
+                   least(1 + width_bucket(scored.score, %16$s)%17$s) END AS grade_rank
+          FROM scored
+        OFFSET 0
+    )
+    SELECT ranked.customer_id, ranked.first_day, ranked.last_day, ranked.orders, ranked.purchase_days,
+           ranked.revenue, ranked.refunded, ranked.average_order,
+           ranked.r_score, ranked.f_score, ranked.m_score,
+           CASE WHEN ranked.orders > 0 THEN cell.segment ELSE 'prospects' END AS segment,
+           -- What p_active is where it is not known: low after twice %11$s days.
+           CASE WHEN ranked.orders = 0 THEN 'prospect'
+                WHEN ranked.purchase_days = 1 AND ranked.recency_days < %11$s THEN 'new'
+                WHEN ranked.p_active >= 0.5 THEN 'active'
+                WHEN coalesce(ranked.p_active >= 0.1, ranked.recency_days < 2 * %11$s)
+                THEN CASE WHEN ranked.recency_days < %11$s THEN 'active' ELSE 'at_risk' END
+                ELSE CASE WHEN ranked.recency_days < %11$s THEN 'at_risk' ELSE 'churned' END END AS lifecycle_stage,
+           ranked.p_alive, ranked.p_active, ranked.expected_purchases, ranked.expected_spend, ranked.clv,
+           ranked.score,
+           CASE WHEN ranked.score IS NOT NULL THEN (CAST(%15$L AS text[]))[ranked.grade_rank] END AS grade,
+           (CAST(%1$L AS text[]))[ranked.tier_rank] AS tier,
+           ranked.tier_rank,
+           CASE WHEN ranked.orders = 0 THEN 'prospect' WHEN ranked.score IS NULL THEN 'unrated'
+                WHEN ranked.tier_rank = 1 THEN 'base' ELSE 'score' END AS tier_reason,
+           (CAST(%2$L AS numeric[]))[ranked.tier_rank] - ranked.score AS score_to_next_tier,
+           ranked.coverage, ranked.dimension_values, ranked.dimension_points
+      FROM ranked
+      LEFT JOIN cell
+        ON cell.r = ranked.r_score AND cell.f = ranked.f_score AND cell.m = ranked.m_score
+$query$,
+        tiers, thresholds, schema, schema, scores,
+        customer_tier.combined_query(schema, 'points.dimension_points', '(SELECT combination.scale FROM combination)'),
+        s.segment_map,
+        CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN '(SELECT cuts.compare FROM cuts)' ELSE 'NULL' END,
+        scores ^ 3, points, s.churn_days, as_of, run_id, card.min_coverage, grades,
+        CASE WHEN shares = '{}' THEN format('CAST(%L AS numeric[])', grade_cuts)
+             ELSE '(SELECT coalesce((SELECT combination.grade_cuts FROM combination), grade_cut.grade_cuts) FROM grade_cut)' END,
+        (SELECT coalesce(string_agg(format(', CASE WHEN scored.dimension_values[%s] %s %s THEN %s END', c.n,
+                                           CASE WHEN c.higher_is_better THEN '<' ELSE '>' END, c.floor, array_position(grades, c.floor_grade)), '' ORDER BY c.n), '')
+           FROM customer_tier.card(schema) c WHERE c.floor IS NOT NULL),
+        CASE WHEN card.combination = 'topsis' AND points ~ '\.points\(' THEN format(
+             'CASE WHEN %s IS NULL THEN (SELECT %s FROM %s AS points WHERE points.is_rated) ELSE kept.combination_scale END',
+             run_id, customer_tier.combination_scale_query(schema), points) ELSE 'kept.combination_scale' END,
+        CASE WHEN shares = '{}' THEN '' ELSE format(
+$query$, grade_cut AS MATERIALIZED (
+        -- The least score of each grade: its share of the customers is never exceeded.
+        SELECT ARRAY(SELECT coalesce((SELECT min(so_far.score)
+                                        FROM (SELECT scored.score, count(*) OVER (ORDER BY scored.score DESC) AS better_or_equal, count(*) OVER () AS everyone
+                                                FROM scored WHERE scored.score IS NOT NULL) AS so_far
+                                       WHERE so_far.better_or_equal <= wanted.share * so_far.everyone), 101)
+                       FROM unnest(CAST(%L AS numeric[])) AS wanted (share)
+                      ORDER BY wanted.share DESC) AS grade_cuts
+    )$query$, shares) END);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.rate_query(name, customer_tier.program_settings, text, text, text) IS 'internal: body of <schema>.rate';
+
+CREATE FUNCTION customer_tier.combination_scale_query(schema name) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('customer_tier.topsis_scale(points.dimension_points, CAST(%L AS boolean[]), ''vector'')',
+                  (SELECT array_agg(true) FROM customer_tier.card(schema)))
+$$;
+COMMENT ON FUNCTION customer_tier.combination_scale_query(name) IS 'internal: the SQL that measures the ideal points and norms of TOPSIS over all customers'' points';

@@ -1,0 +1,202 @@
+-- What a run measures before it rates: the cut points, the scale of every
+-- dimension, and what combinations and shares need to know of everyone.
+
+CREATE FUNCTION customer_tier.card_is_that_of(schema name, run_id bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    same boolean;
+BEGIN
+    -- Weights and floors need no new scale.
+    EXECUTE format(
+$query$
+    WITH present AS (
+        SELECT c.n, c.name, c.method, c.parameters, c.higher_is_better, c.outside IS NOT NULL FROM customer_tier.card(%1$L) AS c
+    ), past AS (
+        SELECT d."position", d.name, d.method, d.parameters, d.higher_is_better, d.is_outside FROM %1$I.run_dimension AS d WHERE d.run_id = $1
+    )
+    SELECT NOT EXISTS (TABLE present EXCEPT TABLE past) AND NOT EXISTS (TABLE past EXCEPT TABLE present)
+$query$, schema) INTO same USING run_id;
+    RETURN same;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.card_is_that_of(name, bigint) IS 'internal: whether the dimensions are those of a run, so that its scales fit';
+
+CREATE FUNCTION customer_tier.measure_run(schema name, run_id bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    card record;
+    frozen_run bigint;
+    by_share boolean;
+BEGIN
+    EXECUTE format('SELECT scorecard.* FROM %I.scorecard', schema) INTO card;
+    EXECUTE format('SELECT bool_or(grade.share IS NOT NULL) FROM %I.grade', schema) INTO by_share;
+    IF card.frozen_scale THEN
+        EXECUTE format('SELECT current.run_id FROM %1$I.run AS current, %1$I.run AS this
+                         WHERE current.is_current AND current.has_scales AND this.run_id = $1
+                           AND current.scores = customer_tier.segment_map_scores((SELECT settings.segment_map FROM %1$I.settings))
+                           AND current.combination = $2
+                           AND customer_tier.card_is_that_of(%1$L, current.run_id)', schema)
+            INTO frozen_run USING run_id, card.combination;
+    END IF;
+
+    EXECUTE format(
+$query$
+    UPDATE %1$I.run
+       SET (scores, buyers, newest_day, r_cuts, f_cuts, m_cuts, compare) =
+           (SELECT m.scores, m.buyers, m.newest_day, m.r_cuts, m.f_cuts, m.m_cuts, m.compare FROM %1$I.measure(run.as_of) AS m),
+           has_scales = true, is_frozen = $2 IS NOT NULL, combination = $3
+     WHERE run.run_id = $1
+$query$, schema) USING run_id, frozen_run, card.combination;
+    IF frozen_run IS NOT NULL THEN
+        EXECUTE format(
+$query$
+    UPDATE %1$I.run
+       SET (r_cuts, f_cuts, m_cuts, compare, combination_scale, grade_cuts) =
+           (SELECT f.r_cuts, f.f_cuts, f.m_cuts, f.compare, f.combination_scale, CASE WHEN $3 THEN f.grade_cuts END FROM %1$I.run AS f WHERE f.run_id = $2)
+     WHERE run.run_id = $1
+$query$, schema) USING run_id, frozen_run, by_share;
+    END IF;
+
+    EXECUTE format(
+$query$
+    INSERT INTO %1$I.run_dimension (run_id, "position", name, weight, higher_is_better, method, parameters, ties, missing, floor, floor_grade, is_outside,
+                                    scale, distribution, customers, absent, minimum, maximum, mean, deviation, deciles, decile_counts)
+    SELECT run.run_id, m."position", m.name, m.weight, m.higher_is_better, m.method, m.parameters, m.ties, m.missing, m.floor, m.floor_grade, m.is_outside,
+           CASE WHEN f.run_id IS NULL THEN m.scale ELSE f.scale END, CASE WHEN f.run_id IS NULL THEN m.distribution ELSE f.distribution END,
+           m.customers, m.absent, m.minimum, m.maximum, m.mean, m.deviation, m.deciles, m.decile_counts
+      FROM %1$I.run,
+           LATERAL %1$I.scales(run.as_of, run.run_id) AS m
+      LEFT JOIN %1$I.run_dimension AS f ON f.run_id = $2 AND f."position" = m."position"
+     WHERE run.run_id = $1
+$query$, schema) USING run_id, frozen_run;
+
+    -- What looks at everyone's points has to see them all first.
+    IF card.combination <> 'mean' THEN
+        EXECUTE format(
+$query$
+    WITH points AS MATERIALIZED (
+        SELECT p.dimension_points FROM %1$I.run, LATERAL %1$I.points(run.as_of, run.run_id) AS p WHERE run.run_id = $1 AND p.is_rated
+    ), ideal AS (
+        UPDATE %1$I.run
+           SET combination_scale = (SELECT %2$s FROM points)
+         WHERE run.run_id = $1 AND $2
+    )
+    UPDATE %1$I.run_dimension AS d
+       SET mean_points = (SELECT (customer_tier.mean_deviation(points.dimension_points[d."position"]))[1] FROM points)
+     WHERE d.run_id = $1
+$query$, schema, customer_tier.combination_scale_query(schema)) USING run_id, card.combination = 'topsis' AND frozen_run IS NULL;
+    END IF;
+    IF by_share AND frozen_run IS NULL THEN
+        EXECUTE format(
+$query$
+    WITH so_far AS MATERIALIZED (
+        SELECT r.score, count(*) OVER (ORDER BY r.score DESC) AS better_or_equal, count(*) OVER () AS everyone
+          FROM %1$I.run, LATERAL %1$I.rate(run.as_of, run.run_id) AS r
+         WHERE run.run_id = $1 AND r.score IS NOT NULL
+    )
+    UPDATE %1$I.run
+       SET grade_cuts = ARRAY(SELECT coalesce((SELECT min(so_far.score) FROM so_far WHERE so_far.better_or_equal <= grade.share * so_far.everyone), 101)
+                                FROM %1$I.grade WHERE grade.grade_rank > 1 ORDER BY grade.grade_rank)
+     WHERE run.run_id = $1
+$query$, schema) USING run_id;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.measure_run(name, bigint) IS 'internal: measure a run''s cut points and scales, or take over those of the published run where they are frozen';
+
+CREATE FUNCTION customer_tier.prune_scales(schema name, run_id bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- How the scores lie, for score_drift(), and whether this run begins anew.
+    EXECUTE format(
+$query$
+    UPDATE %1$I.run
+       SET score_distribution = d.distribution, score_deciles = (d.stats).deciles, score_decile_counts = (d.stats).decile_counts
+      FROM (SELECT customer_tier.percentile_scale(CAST(rating.score AS double precision)) AS distribution,
+                   customer_tier.scale_stats(CAST(rating.score AS double precision)) AS stats
+              FROM %1$I.rating) AS d
+     WHERE run.run_id = $1
+$query$, schema) USING run_id;
+    EXECUTE format(
+$query$
+    WITH present AS (
+        SELECT d.name, d.weight, d.method, d.parameters, d.higher_is_better FROM %1$I.run_dimension AS d WHERE d.run_id = $1
+    ), past AS (
+        SELECT d.name, d.weight, d.method, d.parameters, d.higher_is_better FROM %1$I.run_dimension AS d JOIN %1$I.run USING (run_id) WHERE run.is_reference
+    )
+    UPDATE %1$I.run
+       SET is_reference = (run.run_id = $1)
+     WHERE run.is_reference <> (run.run_id = $1)
+       AND (EXISTS (TABLE present EXCEPT TABLE past) OR EXISTS (TABLE past EXCEPT TABLE present))
+$query$, schema) USING run_id;
+
+    -- Scales are the one large thing in a run: it keeps its own, those of the
+    -- one that was current until now, and those of the reference.
+    EXECUTE format(
+$query$
+    WITH old AS (
+        UPDATE %1$I.run
+           SET has_scales = false, score_distribution = NULL, combination_scale = NULL
+         WHERE run.has_scales AND NOT run.is_current AND NOT run.is_reference AND run.run_id <> $1
+        RETURNING run.run_id
+    )
+    UPDATE %1$I.run_dimension AS d
+       SET scale = NULL, distribution = NULL
+      FROM old
+     WHERE d.run_id = old.run_id
+$query$, schema) USING run_id;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.prune_scales(name, bigint) IS 'internal: keep the distribution of a run''s scores, and drop the scales that nobody will ask for';
+
+CREATE FUNCTION customer_tier.compile_one(schema name, s customer_tier.program_settings, key_type text, rating_row text) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
+DECLARE
+    body CONSTANT text :=
+$body$
+#variable_conflict use_column
+<<one>>
+DECLARE
+    run_id bigint;
+    published date;
+BEGIN
+    SELECT run.run_id, run.as_of INTO one.run_id, one.published FROM %1$I.run WHERE run.is_current;
+    IF one.run_id IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY %2$s;
+END
+$body$;
+    equality text := customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c));
+    key_column text := 'customer';
+    stored text;
+    live text;
+BEGIN
+    -- As published: the stored history, and what the relations said then.
+    stored := format('(SELECT history.* FROM %I.history WHERE history.customer_id %s rated_one.customer)', schema, equality);
+    PERFORM customer_tier.put_function(schema, 'rated_one', format('customer %s', key_type),
+        format('TABLE(customer_id %s, %s)', key_type, rating_row),
+        'LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
+        format(body, schema, customer_tier.rate_query(schema, s,
+            format('(%s)', customer_tier.points_query(schema, s, key_type,
+                format('(%s)', customer_tier.features_query(schema, s, key_type, equality, '', stored, 'one.published', 'rated_one.customer')),
+                'one.published', 'one.run_id', 'rated_one.customer', 'published')),
+            'one.published', 'one.run_id')),
+        'one customer''s rating as published, worked out again from the stored history with the values and points of the dimensions');
+
+    IF EXISTS (SELECT FROM customer_tier.settings_problems(s)) THEN
+        RETURN;
+    END IF;
+    live := format('(%s)', customer_tier.source_query(s, 'rate_one.customer'));
+    PERFORM customer_tier.put_function(schema, 'rate_one', format('customer %s, as_of date', key_type),
+        format('TABLE(customer_id %s, %s)', key_type, rating_row),
+        'LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET jit = off',
+        format(body, schema, customer_tier.rate_query(schema, s,
+            format('(%s)', customer_tier.points_query(schema, s, key_type,
+                format('(%s)', customer_tier.features_query(schema, s, key_type, equality, '', live, 'rate_one.as_of', 'rate_one.customer')),
+                'rate_one.as_of', 'one.run_id', 'rate_one.customer')),
+            'rate_one.as_of', 'one.run_id')),
+        'one customer''s rating as of a day from the orders as they are now, on the scales of the published run; an index on the customer makes it quick');
+END
+$$;
+COMMENT ON FUNCTION customer_tier.compile_one(name, customer_tier.program_settings, text, text) IS 'internal: write the functions that rate a single customer';
