@@ -31,8 +31,7 @@ SELECT format('%s: %s rows of %s customers, %s to %s', :'title', to_char(:rows, 
 	|| CASE WHEN :holes > 0 THEN format(E'\n  %s without a customer, a day or an amount: left out',
 		to_char(:holes, 'FM999,999,999,990')) ELSE '' END AS summary,
 	format(E'SELECT customer_tier.create_program(''retail'', source => ''public.orders'',\n'
-		'             customer => %L, at => %L, amount => %L%s%s,\n'
-		'             purchase_model => ''mbg/nbd'')',
+		'             customer => %L, at => %L, amount => %L%s%s)',
 		:'customer', :'at', :'amount',
 		CASE WHEN :'order_id' <> '' THEN format(', order_id => %L', :'order_id') END,
 		CASE WHEN :holes > 0.01 * :rows THEN ', max_bad_share => 1' END) AS create_call,

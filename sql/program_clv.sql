@@ -15,7 +15,7 @@ SELECT customer_tier.create_program('p', 'orders', 'customer_id', 'ordered_at', 
 SELECT customer_tier.create_program('p', 'orders', 'customer_id', 'ordered_at', 'amount', margin => 30);
 SELECT customer_tier.create_program('p', 'orders', 'customer_id', 'ordered_at', 'amount', history_complete_from => '-infinity');
 
-SELECT customer_tier.create_program('shop', 'orders', 'customer_id', 'ordered_at', 'amount', time_zone => 'UTC', purchase_model => 'mbg/nbd',
+SELECT customer_tier.create_program('shop', 'orders', 'customer_id', 'ordered_at', 'amount', time_zone => 'UTC',
     margin => 0.4, annual_discount => 0.15, horizon_days => 200, churn_days => 60);
 UPDATE shop.settings SET purchase_model = 'guess';
 SELECT problem, hint FROM customer_tier.check_program('shop');
@@ -229,7 +229,7 @@ CREATE FUNCTION rate_shop(what text) RETURNS TABLE (model text, status text, rea
 LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE VIEW %I AS SELECT * FROM odd WHERE shop = %L', 'odd_' || what, what);
-    PERFORM customer_tier.create_program(what, ('odd_' || what)::regclass, 'customer_id', 'day', 'amount', purchase_model => 'mbg/nbd');
+    PERFORM customer_tier.create_program(what, ('odd_' || what)::regclass, 'customer_id', 'day', 'amount');
     CALL customer_tier.refresh(what, '2024-12-31');
     RETURN QUERY EXECUTE format($q$
         SELECT m.name, m.status, m.reason, m.penalty, r.model_problem, (SELECT count(*) FROM %1$I.ratings), (SELECT count(p_alive) FROM %1$I.ratings), (SELECT count(clv) FROM %1$I.ratings),

@@ -84,8 +84,8 @@ RETURNS TABLE (customer_id int, first_day date, last_day date, orders bigint, pu
      WHERE k.orders > 0 OR k.refunded <> 0
 $$;
 
-SELECT customer_tier.create_program('all_time', 'orders', 'customer_id', 'day', 'amount');
-SELECT customer_tier.create_program('quarter', 'orders', 'customer_id', 'day', 'amount', window_days => 90, monetary => 'average_order', weights => '{2,1,1}');
+SELECT customer_tier.create_program('all_time', 'orders', 'customer_id', 'day', 'amount', purchase_model => 'none');
+SELECT customer_tier.create_program('quarter', 'orders', 'customer_id', 'day', 'amount', window_days => 90, monetary => 'average_order', weights => '{2,1,1}', purchase_model => 'none');
 
 CREATE FUNCTION compare(program text, as_of date, window_days int, monetary text, weights float8[]) RETURNS TABLE (side text, difference text) LANGUAGE plpgsql AS $$
 BEGIN
@@ -111,14 +111,14 @@ SELECT * FROM compare('quarter', '2024-06-15', 90, 'average_order', '{2,1,1}');
 -- The past is the same whether it is replayed or was lived: what a program that
 -- never saw the later orders publishes.
 CREATE TABLE orders_until_may AS SELECT * FROM orders WHERE day <= '2024-05-01';
-SELECT customer_tier.create_program('lived', 'orders_until_may', 'customer_id', 'day', 'amount');
+SELECT customer_tier.create_program('lived', 'orders_until_may', 'customer_id', 'day', 'amount', purchase_model => 'none');
 CALL customer_tier.refresh('lived', '2024-05-01');
 SELECT customer_id, score, tier, segment FROM lived.ratings EXCEPT ALL SELECT customer_id, score, tier, segment FROM all_time.rate('2024-05-01');
 SELECT customer_id, score, tier, segment FROM all_time.rate('2024-05-01') EXCEPT ALL SELECT customer_id, score, tier, segment FROM lived.ratings;
 
 -- The order of the rows and the plan change nothing.
 CREATE TABLE shuffled AS SELECT * FROM orders ORDER BY md5(orders::text || ctid::text);
-SELECT customer_tier.create_program('shuffled', 'shuffled', 'customer_id', 'day', 'amount');
+SELECT customer_tier.create_program('shuffled', 'shuffled', 'customer_id', 'day', 'amount', purchase_model => 'none');
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;

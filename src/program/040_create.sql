@@ -274,7 +274,7 @@ CREATE FUNCTION customer_tier.create_program(
     on_bad_row text DEFAULT 'skip',
     max_bad_share numeric DEFAULT 0.01,
     preset text DEFAULT 'standard',
-    purchase_model text DEFAULT 'none',
+    purchase_model text DEFAULT 'mbg/nbd',
     horizon_days int DEFAULT 365,
     annual_discount numeric DEFAULT 0.10,
     margin numeric DEFAULT 1,

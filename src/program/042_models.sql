@@ -44,7 +44,7 @@ COMMENT ON COLUMN %1$I.model.repeaters IS 'those of them with a repeat purchase 
 COMMENT ON COLUMN %1$I.model.penalty IS 'weight of the penalty on the shape parameters, 0 = plain maximum likelihood';
 COMMENT ON COLUMN %1$I.model.log_likelihood IS 'log-likelihood, without the penalty';
 COMMENT ON COLUMN %1$I.model.bic IS 'Bayesian information criterion, lower is better; NULL for penalised fits';
-COMMENT ON COLUMN %1$I.model.correlation IS 'of a spend model: Spearman correlation of frequency and mean spend, which the model takes to be 0; a warning is raised above 0.3';
+COMMENT ON COLUMN %1$I.model.correlation IS 'of a spend model: Spearman correlation of frequency and mean spend, which the model takes to be 0; a warning is raised above 0.3, and 3 / sqrt(repeaters)';
 COMMENT ON COLUMN %1$I.model.compared IS 'with auto: status, log-likelihood and bic of every model that was compared';
 COMMENT ON COLUMN %1$I.model.fitted IS 'the model itself, a customer_tier.clv_model: cast it to read it with param(), std_error(), p_alive() ...';
 COMMENT ON COLUMN %1$I.model.forecast_cuts IS 'cut points of the deciles of its forecast, in expected purchases of the months ahead';

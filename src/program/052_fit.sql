@@ -203,7 +203,8 @@ $query$, schema) INTO customers, repeaters, spenders USING as_of, s.history_comp
             NULL, attempt.fitted, attempt.problem);
     END IF;
 
-    IF abs((spend.fitted->'data'->>'correlation')::float8) > 0.3 THEN
+    -- Beyond what chance gives so many customers, too.
+    IF abs((spend.fitted->'data'->>'correlation')::float8) > greatest(0.3, 3 / sqrt(greatest(spenders, 1))) THEN
         RAISE WARNING USING
             MESSAGE = format('frequency and mean spend of program "%s" are correlated: %s', s.program, round((spend.fitted->'data'->>'correlation')::numeric, 2)),
             DETAIL = 'The gamma-gamma model takes them to be independent: expected_spend and clv of frequent buyers are biased.',
