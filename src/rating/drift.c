@@ -22,7 +22,7 @@
 #include "utils/array.h"
 #include "utils/memutils.h"
 
-#include "rating/credit.h"
+#include "rating/counts.h"
 #include "value_list.h"
 
 PG_FUNCTION_INFO_V1(drift_psi);

@@ -30,7 +30,7 @@
 #include "utils/typcache.h"
 
 #include "numerics/quantile.h"
-#include "rating/credit.h"
+#include "rating/counts.h"
 #include "rating/outcomes.h"
 #include "rating/rating_args.h"
 #include "value_list.h"

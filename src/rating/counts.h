@@ -1,9 +1,9 @@
 /*
- * credit.h
+ * counts.h
  *	  Customers counted in bins, as weights of evidence and drift read them.
  */
-#ifndef CUSTOMER_TIER_CREDIT_H
-#define CUSTOMER_TIER_CREDIT_H
+#ifndef CUSTOMER_TIER_COUNTS_H
+#define CUSTOMER_TIER_COUNTS_H
 
 #include "fmgr.h"
 
@@ -21,4 +21,4 @@ typedef struct Counts
 extern Counts get_counts(FunctionCallInfo fcinfo, int argument, const char *what);
 extern void check_same_bins(const Counts *one, const Counts *other);
 
-#endif							/* CUSTOMER_TIER_CREDIT_H */
+#endif							/* CUSTOMER_TIER_COUNTS_H */
