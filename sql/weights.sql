@@ -234,6 +234,7 @@ SELECT entropy_weights('{{1,2},{3,4}}');
 SELECT entropy_weights(array_fill(1::float8, ARRAY[101]));
 SELECT critic_weights('{1,NULL}');
 SELECT critic_weights('{1,-Infinity}');
+SELECT critic_weights(ARRAY[i, i * 1e-150]) FROM generate_series(1, 3) AS i;
 SELECT critic_weights('{1,2}', '{t}');
 SELECT critic_weights('{1,2}', '{t,NULL}');
 SELECT critic_weights('{1,2}', NULL);

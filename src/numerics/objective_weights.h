@@ -13,9 +13,11 @@
 
 /*
  * Values must stay within this, so that the square of a sum of 2^40 of them
- * is a double; squares of values as small as its inverse are exact as well.
+ * is a double.  Squares of values below the other limit are no longer exact,
+ * which is lost beside larger ones of the same criterion only.
  */
 #define OBJECTIVE_WEIGHTS_VALUE_MAX 1e140
+#define OBJECTIVE_WEIGHTS_VALUE_MIN 1e-140
 
 /* The product of row j and column k <= j in a triangle. */
 static inline int

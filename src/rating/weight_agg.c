@@ -549,6 +549,23 @@ get_final_state(FunctionCallInfo fcinfo, CriteriaKind kind, CriteriaKind other_k
 	return state;
 }
 
+/* Ensure that the squares of each criterion did not vanish. */
+static void
+check_squares(const CriteriaState *state)
+{
+	for (int j = 0; j < state->n; j++)
+	{
+		double		largest = fmax(fabs(state->min[j]), fabs(state->max[j]));
+
+		if (state->min[j] < state->max[j] && largest < OBJECTIVE_WEIGHTS_VALUE_MIN)
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("criterion %d is too small to be squared: its largest value is %s",
+							j + 1, number_text(largest)),
+					 errhint("Use a smaller unit, and so larger numbers.")));
+	}
+}
+
 Datum
 entropy_final(PG_FUNCTION_ARGS)
 {
@@ -571,6 +588,7 @@ critic_final(PG_FUNCTION_ARGS)
 
 	if (state == NULL)
 		PG_RETURN_NULL();
+	check_squares(state);
 	workspace = palloc(critic_workspace(state->n) * sizeof(double));
 	critic_weights_from_sums(state->sums, state->sums + state->n, state->min, state->max,
 							 state->directed ? state->higher_is_better : NULL, state->rows,
@@ -593,6 +611,8 @@ topsis_scale_final(PG_FUNCTION_ARGS)
 	if (state == NULL)
 		PG_RETURN_NULL();
 	n = state->n;
+	if (state->kind == CRITERIA_TOPSIS_VECTOR)
+		check_squares(state);
 	for (int j = 0; j < n; j++)
 	{
 		double		min = state->min[j];

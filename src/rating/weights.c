@@ -192,7 +192,7 @@ check_consistent(const double *matrix, int n, const double *weights, double rati
 		}
 	ereport(elevel,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("the judgements are inconsistent: their consistency ratio %.4f is above %.2f",
+			 errmsg("the judgements are inconsistent: their consistency ratio %.4g is above %.2f",
 					ratio, CONSISTENCY_RATIO_MAX),
 			 errdetail("Furthest from the others is judgement (%d,%d): it is %.4g, the weights say "
 					   "%.4g.", row + 1, column + 1, matrix[row * n + column],
