@@ -181,7 +181,7 @@ clv_expected_purchases(PG_FUNCTION_ARGS)
 	check_has(p->model, p->model->expected_purchases != NULL, "expected purchases");
 	horizon = get_horizon(fcinfo, 1, p->model);
 	get_customer(fcinfo, 2, p->model, &row);
-	PG_RETURN_FLOAT8(p->model->expected_purchases(p, horizon, &row));
+	PG_RETURN_FLOAT8(fitted_purchases(fcinfo, 0, 0, horizon, &row));
 }
 
 /* expected_purchases(model, horizon): of a new customer */
@@ -260,7 +260,7 @@ clv_dert(PG_FUNCTION_ARGS)
 
 	check_has(p->model, p->model->discounted_purchases != NULL, "discounted purchases");
 	get_customer(fcinfo, 2, p->model, &row);
-	PG_RETURN_FLOAT8(p->model->discounted_purchases(p, discount, INFINITY, &row));
+	PG_RETURN_FLOAT8(fitted_purchases(fcinfo, 0, discount, INFINITY, &row));
 }
 
 /* ---------- Spend, and value ---------- */
@@ -270,7 +270,7 @@ clv_dert(PG_FUNCTION_ARGS)
  * expect: the mean does not exist (q <= 1 and no repeat purchase), or the
  * customer's own mean is 0 or less, which the model has no place for.
  */
-static bool
+bool
 get_expected_spend(const ClvParams *p, double frequency, double monetary, double *spend)
 {
 	ClvRow		row = {0};
@@ -324,7 +324,7 @@ clv_value(PG_FUNCTION_ARGS)
 	get_customer(fcinfo, 4, p->model, &row);
 	if (!get_expected_spend(s, row.x, PG_GETARG_FLOAT8(7), &spend))
 		PG_RETURN_NULL();
-	purchases = p->model->discounted_purchases(p, discount, horizon, &row);
+	purchases = fitted_purchases(fcinfo, 0, discount, horizon, &row);
 	PG_RETURN_FLOAT8(purchases == 0 ? 0 : purchases * spend);
 }
 

@@ -33,6 +33,7 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "clv/course.h"
 #include "clv/fitted.h"
 
 PG_FUNCTION_INFO_V1(clv_model_is_valid);
@@ -461,6 +462,7 @@ typedef struct KeptModel
 	struct varlena *bytes;		/* as it came: packed, or not */
 	FittedModel model;
 	ClvParams  *shifted;		/* see fitted_get_shifted(), or NULL */
+	CourseCache *courses;		/* see fitted_purchases(), or NULL */
 } KeptModel;
 
 typedef struct KeptModels
@@ -507,6 +509,9 @@ fitted_get(FunctionCallInfo fcinfo, int argument, int slot)
 		if (kept->shifted != NULL)
 			pfree(kept->shifted);
 		kept->shifted = NULL;
+		if (kept->courses != NULL)
+			pfree(kept->courses);
+		kept->courses = NULL;
 		kept->bytes = copy;
 		kept->size = size;
 		kept->model = model;
@@ -555,4 +560,14 @@ fitted_get_shifted(FunctionCallInfo fcinfo, int slot)
 		kept->shifted = shifted;
 	}
 	return kept->shifted;
+}
+
+double
+fitted_purchases(FunctionCallInfo fcinfo, int slot, double discount, double horizon,
+				 const ClvRow *row)
+{
+	KeptModel  *kept = &((KeptModels *) fcinfo->flinfo->fn_extra)->kept[slot];
+
+	return course_purchases(&kept->courses, fcinfo->flinfo->fn_mcxt, &kept->model.prepared,
+							discount, horizon, row);
 }

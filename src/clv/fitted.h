@@ -72,6 +72,10 @@ extern const ClvParams *fitted_get_params(FunctionCallInfo fcinfo, int argument,
 #define FITTED_SHIFT 1e-4
 extern const ClvParams *fitted_get_shifted(FunctionCallInfo fcinfo, int slot);
 
+/* course_purchases() of the model that the last fitted_get() of this slot returned. */
+extern double fitted_purchases(FunctionCallInfo fcinfo, int slot, double discount,
+							   double horizon, const ClvRow *row);
+
 /* The model of a name, or an error that lists the names there are; *k is 0 but for a name like bg/cnbd-2. */
 extern const ClvModel *find_kind(const char *name, int *k);
 

@@ -1,14 +1,12 @@
 -- The forecast ledger: what a fit promises of the 12 months after it, written
 -- down at the fit, and what came, written down when a month is over.
 --
--- The interval of a total takes in two things.  How the counts scatter: a
--- customer's purchases of a month, given that he is alive, are gamma-mixed
--- Poisson with the shape r + x of his posterior, and he is alive with a
--- probability that falls with the expected rate; the totals add up independent
--- customers.  And how well the parameters are known: the gradient of the total
--- in the ln of the parameters (on a sample) with their covariance.  The
--- quantiles are those of a gamma distribution of that mean and variance
--- (Wilson and Hilferty 1931), so that small totals are not below zero.
+-- The interval of a total takes in two things: how the counts scatter, which
+-- forecast_totals() adds up, and how well the parameters are known, which is
+-- the gradient of the total in the ln of the parameters (on a sample) with
+-- their covariance.  The quantiles are those of a gamma distribution of that
+-- mean and variance (Wilson and Hilferty 1931), so that small totals are not
+-- below zero.
 
 CREATE FUNCTION customer_tier.forecast_bound(mean float8, variance float8, z float8) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -41,11 +39,7 @@ CREATE FUNCTION customer_tier.make_forecast(schema name, model_id bigint, purcha
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     ends float8[] := (SELECT array_agg((to_day - as_of) / 7.0 ORDER BY month) FROM customer_tier.forecast_months(as_of));
-    r float8 := customer_tier.param(purchase, 'r');
-    p float8 := customer_tier.param(spend, 'p');
     q float8 := customer_tier.param(spend, 'q');
-    expected text := (SELECT string_agg(format('customer_tier.expected_purchases(%%1$s, ($3)[%s], cell.x, cell.t_x, cell.age)', n), ', ' ORDER BY n)
-                        FROM generate_series(1, 12) n);
     spend_variance float8 := 0;
     gradient float8[];
 BEGIN
@@ -58,64 +52,52 @@ BEGIN
 
     EXECUTE format(
 $query$
-    WITH cell AS MATERIALIZED (
-        -- Customers with equal summaries are one row, in a fixed order: sums of
-        -- the same data are the same bits.  e: expected purchases up to the end
-        -- of each month; z: expected spend a purchase, c: its squared
-        -- coefficient of variation (its variance is infinite for q + p x <= 2:
-        -- kept finite there).
-        SELECT cell.x, cell.t_x, cell.age, cell.n, ARRAY[%2$s] AS e,
-               greatest(customer_tier.p_alive($4, cell.x, cell.t_x, cell.age), 1e-12) AS alive,
-               coalesce(customer_tier.expected_spend($5, cell.x, cell.monetary), 0) AS z,
-               ($7 + 1) / $7 * ($8 + $7 * cell.x - 1) / greatest($8 + $7 * cell.x - 2, 0.1) - 1 AS c
-          FROM (SELECT (h.b).frequency AS x, (h.b).recency AS t_x, (h.b).age, (h.b).monetary, count(*) AS n
-                  FROM (SELECT customer_tier.btyd(history.history, $2, 7) AS b FROM %1$I.history OFFSET 0) AS h
-                 WHERE (h.b).frequency IS NOT NULL
-                 GROUP BY 1, 2, 3, 4
-                 ORDER BY 1, 2, 3, 4
-                OFFSET 0) AS cell
+    WITH customer AS MATERIALIZED (
+        SELECT (h.b).frequency AS x, (h.b).recency AS t_x, (h.b).age, (h.b).monetary,
+               customer_tier.expected_purchases($4, ($3)[12], (h.b).frequency, (h.b).recency, (h.b).age) AS in_a_year
+          FROM (SELECT customer_tier.btyd(history.history, $2, 7) AS b FROM %1$I.history OFFSET 0) AS h
+         WHERE (h.b).frequency IS NOT NULL
     ), cut AS MATERIALIZED (
-        SELECT customer_tier.quantile_cuts(cell.e[12], 10) AS cuts
-          FROM cell, generate_series(1, cell.n)
-    ), customer AS MATERIALIZED (
-        SELECT cell.*, customer_tier.score(cell.e[12], (SELECT cut.cuts FROM cut)) AS decile, row_number() OVER () AS number
-          FROM cell
-    ), month AS MATERIALIZED (
-        SELECT m.month, m.from_day, m.to_day,
-               (m.to_day - m.from_day + 1.0) / (first_value(m.to_day) OVER in_time - first_value(m.from_day) OVER in_time + 1) AS length
-          FROM customer_tier.forecast_months($2) AS m
-        WINDOW in_time AS (ORDER BY m.month)
-    ), expected AS (
-        SELECT customer.decile, month.month, customer.n, customer.z, customer.c,
-               customer.e[month.month] - coalesce(customer.e[month.month - 1], 0) AS mean,
-               (1 + 1 / ($6 + customer.x)) / customer.alive * customer.e[1] * month.length AS mixed
-          FROM customer, month
-    ), total AS MATERIALIZED (
-        SELECT expected.decile, expected.month, sum(expected.n) AS customers,
-               sum(expected.n * expected.mean) AS purchases,
-               sum(expected.n * (expected.mean + expected.mean * greatest(expected.mixed - expected.mean, 0))) AS purchases_variance,
-               sum(expected.n * expected.mean * expected.z) AS revenue,
-               sum(expected.n * expected.z * expected.z
-                   * (expected.mean + expected.mean * greatest(expected.mixed - expected.mean, 0) + expected.mean * expected.c)) AS revenue_variance
-          FROM expected
-         GROUP BY GROUPING SETS ((expected.decile, expected.month), (expected.month))
-    ), sample AS MATERIALIZED (
-        SELECT customer.decile, customer.x, customer.t_x, customer.age, customer.n
+        SELECT customer_tier.quantile_cuts(customer.in_a_year, 10) AS cuts, count(*) AS customers
           FROM customer
-         WHERE customer.number %% (1 + (SELECT count(*) FROM customer) / 1000) = 0
+    ), month AS MATERIALIZED (
+        SELECT m.month, m.from_day, m.to_day
+          FROM customer_tier.forecast_months($2) AS m
+    ), decile AS MATERIALIZED (
+        SELECT placed.decile, count(*) AS customers,
+               customer_tier.forecast_totals($4, $5, $3, placed.x, placed.t_x, placed.age, placed.monetary) AS totals
+          FROM (SELECT customer.*, customer_tier.score(customer.in_a_year, (SELECT cut.cuts FROM cut)) AS decile FROM customer) AS placed
+         GROUP BY placed.decile
+    ), total AS MATERIALIZED (
+        -- Added up in a fixed order: sums of the same data are the same bits.
+        SELECT decile.decile, month.month, sum(decile.customers) AS customers,
+               sum(decile.totals[1][month.month] ORDER BY decile.decile) AS purchases,
+               sum(decile.totals[2][month.month] ORDER BY decile.decile) AS purchases_variance,
+               sum(decile.totals[3][month.month] ORDER BY decile.decile) AS revenue,
+               sum(decile.totals[4][month.month] ORDER BY decile.decile) AS revenue_variance
+          FROM decile, month
+         GROUP BY GROUPING SETS ((decile.decile, month.month), (month.month))
+    ), sample AS MATERIALIZED (
+        -- About a thousand, picked by their summaries alone.
+        SELECT customer_tier.score(customer.in_a_year, (SELECT cut.cuts FROM cut)) AS decile,
+               customer.x, customer.t_x, customer.age, customer.monetary
+          FROM customer
+         WHERE mod(CAST(customer.x AS bigint) * 7919
+                   + CAST(round(7 * customer.t_x) AS bigint) * 104729 + CAST(round(7 * customer.age) AS bigint) * 1299709,
+                   (SELECT 1 + cut.customers / 1000 FROM cut)) = 0
     ), shifted AS MATERIALIZED (
-        SELECT s.parameter, s.sign, sampled.decile, sampled.month, sampled.total
-          FROM customer_tier.shifted_models($4, 0.05) AS s,
-               -- Lateral to the models, so that each is unpacked once.
-               LATERAL (SELECT cell.decile, month.month,
-                               sum(cell.n * (cell.e[month.month] - coalesce(cell.e[month.month - 1], 0))) AS total
-                          FROM (SELECT cell.decile, cell.n, ARRAY[%3$s] AS e FROM sample AS cell OFFSET 0) AS cell, month
-                         GROUP BY GROUPING SETS ((cell.decile, month.month), (month.month))) AS sampled
-         WHERE jsonb_typeof($4->'covariance') = 'array'
+        SELECT sampled.parameter, sampled.sign, sampled.decile, month.month,
+               sum(sampled.totals[1][month.month] ORDER BY sampled.decile) AS total
+          FROM (SELECT s.parameter, s.sign, sample.decile,
+                       customer_tier.forecast_totals(s.shifted, NULL, $3, sample.x, sample.t_x, sample.age, sample.monetary) AS totals
+                  FROM customer_tier.shifted_models($4, 0.05) AS s, sample
+                 WHERE jsonb_typeof($4->'covariance') = 'array'
+                 GROUP BY s.parameter, s.sign, sample.decile) AS sampled, month
+         GROUP BY GROUPING SETS ((sampled.parameter, sampled.sign, sampled.decile, month.month), (sampled.parameter, sampled.sign, month.month))
     ), gradient AS MATERIALIZED (
         -- of the ln of a total in the ln of a parameter
         SELECT shifted.decile, shifted.month, shifted.parameter,
-               sum(shifted.sign * shifted.total) / nullif(0.05 * sum(shifted.total), 0) AS slope
+               sum(shifted.sign * shifted.total ORDER BY shifted.sign) / nullif(0.05 * sum(shifted.total ORDER BY shifted.sign), 0) AS slope
           FROM shifted
          GROUP BY 1, 2, 3
     ), unknown AS MATERIALIZED (
@@ -141,10 +123,10 @@ $query$
       JOIN month USING (month)
       LEFT JOIN unknown ON unknown.month = total.month AND unknown.decile IS NOT DISTINCT FROM total.decile,
            LATERAL (SELECT total.purchases * total.purchases * coalesce(unknown.variance, 0) AS purchases,
-                           total.revenue * total.revenue * (coalesce(unknown.variance, 0) + $9) AS revenue) AS known,
+                           total.revenue * total.revenue * (coalesce(unknown.variance, 0) + $6) AS revenue) AS known,
            LATERAL (SELECT CASE WHEN $5 IS NOT NULL THEN total.revenue END AS revenue) AS money
-$query$, schema, format(expected, '$4'), format(expected, 's.shifted'))
-        USING model_id, as_of, ends, purchase, spend, r, coalesce(p, 1), coalesce(q, 3), coalesce(spend_variance, 0);
+$query$, schema)
+        USING model_id, as_of, ends, purchase, spend, coalesce(spend_variance, 0);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.make_forecast(name, bigint, customer_tier.clv_model, customer_tier.clv_model, date) IS
