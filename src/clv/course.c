@@ -24,7 +24,7 @@
 #include "clv/course.h"
 
 #define FIRST_SLOTS 64
-#define MOST_SLOTS	262144
+#define MOST_SLOTS	(UINT32_C(1) << 18)
 
 typedef struct Course
 {
@@ -32,14 +32,14 @@ typedef struct Course
 	double		T;
 	double		horizon;
 	double		discount;
-	double		g;
-	bool		filled;
+	double		g;				/* or NaN: an empty slot */
 } Course;
 
+/* A hash table, at most half full. */
 struct CourseCache
 {
 	uint32		slots;			/* a power of two */
-	uint32		misses;			/* since it was made */
+	uint32		used;
 	Course		course[FLEXIBLE_ARRAY_MEMBER];
 };
 
@@ -47,9 +47,12 @@ static CourseCache *
 cache_create(MemoryContext context, uint32 slots)
 {
 	CourseCache *cache =
-		MemoryContextAllocZero(context, offsetof(CourseCache, course) + slots * sizeof(Course));
+		MemoryContextAllocHuge(context, offsetof(CourseCache, course) + slots * sizeof(Course));
 
 	cache->slots = slots;
+	cache->used = 0;
+	for (uint32 i = 0; i < slots; i++)
+		cache->course[i].g = NAN;
 	return cache;
 }
 
@@ -61,6 +64,44 @@ mix(uint64 hash, double value)
 	memcpy(&bits, &value, sizeof(bits));
 	hash = (hash ^ bits) * UINT64CONST(0x9E3779B97F4A7C15);
 	return hash ^ (hash >> 32);
+}
+
+/* The slot of a course, or the empty one where it belongs. */
+static Course *
+cache_find(CourseCache *cache, double discount, double horizon, const ClvRow *row)
+{
+	uint32		at = mix(mix(0, row->x), row->T) & (cache->slots - 1);
+
+	for (;; at = (at + 1) & (cache->slots - 1))
+	{
+		Course	   *course = &cache->course[at];
+
+		if (isnan(course->g) ||
+			(course->x == row->x && course->T == row->T && course->horizon == horizon &&
+			 course->discount == discount))
+			return course;
+	}
+}
+
+static CourseCache *
+cache_grow(CourseCache *cache, MemoryContext context)
+{
+	CourseCache *larger = cache_create(context, cache->slots * 4);
+
+	for (uint32 i = 0; i < cache->slots; i++)
+	{
+		const Course *course = &cache->course[i];
+		ClvRow		row = {0};
+
+		if (isnan(course->g))
+			continue;
+		row.x = course->x;
+		row.T = course->T;
+		*cache_find(larger, course->discount, course->horizon, &row) = *course;
+	}
+	larger->used = cache->used;
+	pfree(cache);
+	return larger;
 }
 
 static double
@@ -79,37 +120,34 @@ course_purchases(CourseCache **cache, MemoryContext context, const ClvParams *p,
 				 double discount, double horizon, const ClvRow *row)
 {
 	Course	   *course;
+	double		g;
 
 	if (!is_memoryless(p->model))
 		return get_purchases(p, discount, horizon, row);
 
 	if (*cache == NULL)
 		*cache = cache_create(context, FIRST_SLOTS);
-	else if ((*cache)->misses > (*cache)->slots && (*cache)->slots < MOST_SLOTS)
-	{
-		uint32		slots = (*cache)->slots * 4;
-
-		pfree(*cache);
-		*cache = NULL;
-		*cache = cache_create(context, slots);
-	}
-	course = &(*cache)->course[mix(mix(0, row->x), row->T) & ((*cache)->slots - 1)];
-	if (!course->filled || course->x != row->x || course->T != row->T ||
-		course->horizon != horizon || course->discount != discount)
+	course = cache_find(*cache, discount, horizon, row);
+	g = course->g;
+	if (isnan(g))
 	{
 		ClvRow		now = bought_now(row);
 
-		(*cache)->misses++;
-		course->filled = false;
-		course->g = get_purchases(p, discount, horizon, &now) / p->model->p_alive(p, 0, &now);
-		course->x = row->x;
-		course->T = row->T;
-		course->horizon = horizon;
-		course->discount = discount;
-		course->filled = true;
+		g = get_purchases(p, discount, horizon, &now) / p->model->p_alive(p, 0, &now);
+		/* a full cache keeps what it has */
+		if ((*cache)->used < (*cache)->slots / 2)
+		{
+			course->x = row->x;
+			course->T = row->T;
+			course->horizon = horizon;
+			course->discount = discount;
+			course->g = g;
+			if (++(*cache)->used == (*cache)->slots / 2 && (*cache)->slots < MOST_SLOTS)
+				*cache = cache_grow(*cache, context);
+		}
 	}
 	/* infinite, or something that only the customer himself can tell */
-	if (!isfinite(course->g))
+	if (!isfinite(g))
 		return get_purchases(p, discount, horizon, row);
-	return p->model->p_alive(p, 0, row) * course->g;
+	return p->model->p_alive(p, 0, row) * g;
 }
