@@ -148,17 +148,22 @@ check_interrupts(void)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* A sorted copy: the state stays as it is, others may share it. */
+/*
+ * A sorted copy.  The list itself is sorted on the way, which changes nothing of
+ * what it holds, so that aggregates that share a state sort it once.
+ */
 double *
-value_list_sorted(const ValueList *list)
+value_list_sorted(ValueList *list)
 {
 	Size		bytes = list->count * sizeof(double);
 	double	   *sorted = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
-	double	   *scratch = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
 
+	if (list->sorted != list->count)
+	{
+		sort_doubles(list->values, sorted, list->count, check_interrupts);
+		list->sorted = list->count;
+	}
 	memcpy(sorted, list->values, bytes);
-	sort_doubles(sorted, scratch, list->count, check_interrupts);
-	pfree(scratch);
 	return sorted;
 }
 

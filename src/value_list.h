@@ -20,6 +20,7 @@ typedef struct ValueList
 	MemoryContext context;
 	int32		parameter;
 	int64		count;
+	int64		sorted;			/* values were in order when there were so many */
 	int64		room;
 	double	   *values;
 } ValueList;
@@ -29,7 +30,7 @@ extern void value_list_grow(ValueList *list, int64 need);
 extern void value_list_append(ValueList *list, const ValueList *other);
 extern bytea *value_list_serialize(const ValueList *list);
 extern ValueList *value_list_deserialize(bytea *bytes, MemoryContext context);
-extern double *value_list_sorted(const ValueList *list);
+extern double *value_list_sorted(ValueList *list);
 extern void check_interrupts(void);
 
 extern ArrayType *float8_array_from(const double *values, int64 count);

@@ -92,7 +92,7 @@ BEGIN
 
     PERFORM customer_tier.put_function(schema, 'points', 'as_of date, run_id bigint DEFAULT NULL::bigint',
         format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision, p_alive numeric, p_active numeric, expected_purchases numeric, expected_spend numeric, clv numeric, dimension_values double precision[], dimension_points double precision[], coverage numeric, is_rated boolean)', key_type),
-        'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
+        'LANGUAGE sql STABLE PARALLEL SAFE',    -- no settings, so that it becomes part of the query that asks
         customer_tier.points_query(schema, s, key_type, format('%I.features(points.as_of)', schema), 'points.as_of', 'points.run_id'),
         'everyone''s values in the dimensions of the scorecard, and the points 0..100 they are worth, in the order of the dimensions');
 

@@ -90,7 +90,7 @@ CREATE FUNCTION customer_tier.outside_query(schema name, relation_no int, key_ty
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r record;
-    key_equality text;
+    key_base regtype;
     relation text;
     day text;
     conditions text[] := '{}';
@@ -111,8 +111,12 @@ $query$, schema, schema) INTO columns USING relation_no;
 
     conditions := ARRAY[format('source.%I IS NOT NULL', r.key_column)];
     IF one_key IS NOT NULL THEN
-        key_equality := customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c));
-        conditions := conditions || format('CAST(source.%I AS %s) %s %s', r.key_column, key_type, key_equality, one_key);
+        SELECT c.base_type INTO key_base FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c;
+        -- Integers of different length compare as they are, so that an index serves.
+        conditions := conditions || CASE WHEN (SELECT count(*) FROM unnest(ARRAY[key_base, customer_tier.outside_column(r.relation_schema, r.relation_name, r.is_function, r.key_column)]) t
+                                                WHERE t IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)) = 2
+                                         THEN format('source.%I = %s', r.key_column, one_key)
+                                         ELSE format('CAST(source.%I AS %s) %s %s', r.key_column, key_type, customer_tier.key_equality(key_base), one_key) END;
     END IF;
     IF NOT r.is_timed THEN
         conditions := conditions || '(SELECT NOT replay.is_replay FROM replay)'::text;
@@ -195,7 +199,9 @@ BEGIN
           FROM (SELECT c.*, count(c.outside) OVER (ORDER BY c.n) AS outside_no FROM customer_tier.card(schema) c) c;
     ELSE
         IF EXISTS (SELECT FROM customer_tier.card(schema) c WHERE NOT c.is_timed) THEN
-            ctes := format(E', replay AS MATERIALIZED (\n        SELECT customer_tier.is_replay(%L, %s, %s, %s) AS is_replay\n    )', schema, as_of, run_id, CASE WHEN all_predictions THEN 'false' ELSE 'true' END);
+            -- One customer is rated as of now: a day before that of the published ratings looks back.
+            ctes := CASE WHEN one_key IS NOT NULL THEN format(E', replay AS MATERIALIZED (\n        SELECT %s < one.published AS is_replay\n    )', as_of)
+                         ELSE format(E', replay AS MATERIALIZED (\n        SELECT customer_tier.is_replay(%L, %s, %s, %L) AS is_replay\n    )', schema, as_of, run_id, NOT all_predictions) END;
         END IF;
         FOR outside IN SELECT DISTINCT c.outside AS no FROM customer_tier.card(schema) c WHERE c.outside IS NOT NULL ORDER BY 1 LOOP
             joins := joins || format(E'\n          LEFT JOIN (%s) AS outside_%s\n            ON outside_%s.customer_id %s features.customer_id',
@@ -251,7 +257,7 @@ $columns$               %1$s AS scale_%3$s,
                    format(c.measured, v.value, v.condition), v.value, c.n, v.condition), E',\n' ORDER BY c.n)
            FROM customer_tier.card(schema) c,
                 LATERAL (SELECT format('valued.dimension_values[%s]', c.n) AS value,
-                                format('valued.dimension_values[%1$s] > ''-Infinity'' AND valued.dimension_values[%1$s] < ''Infinity''', c.n) AS condition) v),
+                                format('abs(valued.dimension_values[%s]) < ''Infinity''', c.n) AS condition) v),
         (SELECT string_agg(format(
                    '(%1$s, CAST(%2$L AS text), CAST(%3$L AS double precision), %4$s, CAST(%5$L AS text), CAST(%6$L AS jsonb), CAST(%7$L AS text), CAST(%8$L AS text), CAST(%9$L AS double precision), CAST(%10$L AS text), %11$s, '
                    || 'scale_%1$s, distribution_%1$s, coalesce((stats_%1$s).customers, 0), rated - coalesce((stats_%1$s).customers, 0), '
@@ -285,35 +291,43 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET 
 BEGIN
     RETURN format(
 $query$
-    WITH scale AS MATERIALIZED (
+    WITH %1$s%2$s
+    SELECT valued.customer_id, valued.first_day, valued.last_day, valued.recency_days, valued.orders, valued.purchase_days,
+           valued.revenue, valued.refunded, valued.average_order, valued.frequency, valued.monetary,
+           valued.p_alive, valued.p_active, valued.expected_purchases, valued.expected_spend, valued.clv,
+           valued.dimension_values,
+           CASE WHEN valued.orders > 0 THEN
+               ARRAY[%3$s] END AS dimension_points,
+           -- the share of the weights for which there is a value
+           CASE WHEN valued.orders = 0 THEN 0.0
+                WHEN array_position(valued.dimension_values, NULL) IS NULL THEN 1.0
+                ELSE round(CAST((%4$s) / %5$s AS numeric), 4) END AS coverage,
+           %6$s AS is_rated
+      FROM valued
+$query$,
+        CASE WHEN one_key IS NULL THEN format(
+$scale$scale AS MATERIALIZED (
         SELECT measured."position", CASE measured.method WHEN 'percentile' THEN measured.distribution ELSE measured.scale END AS scale
           FROM %1$I.scales(%2$s, NULL) AS measured
          WHERE %3$s IS NULL
         UNION ALL
         SELECT kept."position", kept.scale
           FROM customer_tier.run_scales(%4$L, %3$s) AS kept
-    ), %5$s
-    SELECT valued.customer_id, valued.first_day, valued.last_day, valued.recency_days, valued.orders, valued.purchase_days,
-           valued.revenue, valued.refunded, valued.average_order, valued.frequency, valued.monetary,
-           valued.p_alive, valued.p_active, valued.expected_purchases, valued.expected_spend, valued.clv,
-           valued.dimension_values,
-           CASE WHEN valued.orders > 0 THEN
-               ARRAY[%6$s] END AS dimension_points,
-           -- the share of the weights for which there is a value
-           CASE WHEN valued.orders > 0 THEN round(CAST((%7$s) / %8$s AS numeric), 4) ELSE 0.0 END AS coverage,
-           %9$s AS is_rated
-      FROM valued
-$query$,
-        schema, as_of, run_id, schema,
+    ), $scale$, schema, as_of, run_id, schema) ELSE '' END,
         customer_tier.values_query(schema, s, key_type, people, as_of, run_id, true, one_key, published),
         (SELECT string_agg(CASE WHEN c.is_timed OR published IS NOT NULL OR c.missing IN ('renormalise', 'no_rating') THEN p.points
                                 ELSE format('CASE WHEN NOT (SELECT replay.is_replay FROM replay) THEN %s END', p.points) END,
                            E',\n                     ' ORDER BY c.n)
            FROM customer_tier.card(schema) c,
+                -- One customer's points need a few numbers of a scale, which stays where it is.
+                LATERAL (SELECT CASE WHEN one_key IS NULL THEN format('(SELECT scale.scale FROM scale WHERE scale."position" = %s)', c.n)
+                                     ELSE format('(SELECT %s FROM %I.run_dimension AS d WHERE d.run_id = %s AND d."position" = %s)',
+                                                 CASE c.method WHEN 'percentile' THEN format('customer_tier.scale_around(d.distribution, valued.dimension_values[%s])', c.n) ELSE 'd.scale' END,
+                                                 schema, run_id, c.n) END AS scale) k,
                 -- Nothing in the window is worse than anything, even where there is no scale.
                 LATERAL (SELECT format(CASE WHEN c.feature IN ('frequency', 'monetary') THEN 'CASE WHEN valued.frequency > 0 THEN %s ELSE 0 END' ELSE '%s' END, d.points) AS base
-                           FROM (SELECT format('customer_tier.dimension_points(valued.dimension_values[%s], %L, (SELECT scale.scale FROM scale WHERE scale."position" = %s), %s%s)',
-                                       c.n, c.method, c.n, c.higher_is_better::text, CASE WHEN c.ties IS NULL THEN '' ELSE format(', %L', c.ties) END) AS points) AS d) b,
+                           FROM (SELECT format('customer_tier.dimension_points(valued.dimension_values[%s], %L, %s, %s%s)',
+                                       c.n, c.method, k.scale, c.higher_is_better::text, CASE WHEN c.ties IS NULL THEN '' ELSE format(', %L', c.ties) END) AS points) AS d) b,
                 LATERAL (SELECT CASE c.missing WHEN 'neutral' THEN format('coalesce(%s, 50)', b.base) WHEN 'worst' THEN format('coalesce(%s, 0)', b.base) ELSE b.base END AS points) p),
         (SELECT string_agg(format('CASE WHEN valued.dimension_values[%s] IS NOT NULL THEN CAST(%s AS double precision) ELSE 0 END', c.n, c.weight), ' + ' ORDER BY c.n) FROM customer_tier.card(schema) c),
         (SELECT coalesce(nullif(sum(c.weight), 0), 1) FROM customer_tier.card(schema) c),

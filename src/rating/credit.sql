@@ -233,12 +233,6 @@ COMMENT ON AGGREGATE customer_tier.gini(double precision, boolean) IS
 
 CREATE FUNCTION customer_tier.concentration_accum(internal, x double precision)
 RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'concentration_accum';
-CREATE FUNCTION customer_tier.concentration_combine(internal, internal)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'percentile_combine';
-CREATE FUNCTION customer_tier.concentration_serialize(internal)
-RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'percentile_serialize';
-CREATE FUNCTION customer_tier.concentration_deserialize(bytea, internal)
-RETURNS internal LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'percentile_deserialize';
 CREATE FUNCTION customer_tier.concentration_final(internal)
 RETURNS double precision LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'concentration_final';
 
@@ -247,9 +241,9 @@ CREATE AGGREGATE customer_tier.gini_concentration(x double precision) (
     STYPE = internal,
     SSPACE = 4096,
     FINALFUNC = customer_tier.concentration_final,
-    COMBINEFUNC = customer_tier.concentration_combine,
-    SERIALFUNC = customer_tier.concentration_serialize,
-    DESERIALFUNC = customer_tier.concentration_deserialize,
+    COMBINEFUNC = customer_tier.population_combine,
+    SERIALFUNC = customer_tier.population_serialize,
+    DESERIALFUNC = customer_tier.population_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.gini_concentration(double precision) IS
     'Gini coefficient of how unequally a total is spread, 0 (equally) to (n - 1) / n (one has it all); NULL when a value is below 0 or all are 0';

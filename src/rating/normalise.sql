@@ -69,26 +69,17 @@ CREATE TYPE customer_tier.scale_stats AS (
 COMMENT ON TYPE customer_tier.scale_stats IS
     'a population in short: how many values, the least and the largest, mean and population standard deviation (NULL when one is infinite), the nine deciles as percentile_disc gives them, and how many values are in each of the ten bins (a cut belongs to the bin below it)';
 
-CREATE FUNCTION customer_tier.stats_accum(internal, value double precision)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'stats_accum';
--- keeps its values as percentile_scale() does
-CREATE FUNCTION customer_tier.stats_combine(internal, internal)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'percentile_combine';
-CREATE FUNCTION customer_tier.stats_serialize(internal)
-RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'percentile_serialize';
-CREATE FUNCTION customer_tier.stats_deserialize(bytea, internal)
-RETURNS internal LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'percentile_deserialize';
 CREATE FUNCTION customer_tier.scale_stats_final(internal)
 RETURNS customer_tier.scale_stats LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'scale_stats_final';
 
 CREATE AGGREGATE customer_tier.scale_stats(value double precision) (
-    SFUNC = customer_tier.stats_accum,
+    SFUNC = customer_tier.population_accum,
     STYPE = internal,
     SSPACE = 4096,
     FINALFUNC = customer_tier.scale_stats_final,
-    COMBINEFUNC = customer_tier.stats_combine,
-    SERIALFUNC = customer_tier.stats_serialize,
-    DESERIALFUNC = customer_tier.stats_deserialize,
+    COMBINEFUNC = customer_tier.population_combine,
+    SERIALFUNC = customer_tier.population_serialize,
+    DESERIALFUNC = customer_tier.population_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.scale_stats(double precision) IS
     'how many values there are, their extremes, mean and deviation, deciles, and how many are in each bin between these; 0 customers and otherwise NULL without values';

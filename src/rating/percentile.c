@@ -29,10 +29,6 @@
 #include "rating/percentile.h"
 #include "value_list.h"
 
-PG_FUNCTION_INFO_V1(percentile_accum);
-PG_FUNCTION_INFO_V1(percentile_combine);
-PG_FUNCTION_INFO_V1(percentile_serialize);
-PG_FUNCTION_INFO_V1(percentile_deserialize);
 PG_FUNCTION_INFO_V1(percentile_scale_final);
 PG_FUNCTION_INFO_V1(percentile);
 
@@ -46,58 +42,6 @@ check_value_not_nan(double value)
 						errmsg("a value to rank must not be NaN"),
 						errhint("Leave such rows out, or make the value NULL with "
 								"nullif(value, 'NaN').")));
-}
-
-/* percentile_accum(state internal, value float8) -> internal */
-Datum
-percentile_accum(PG_FUNCTION_ARGS)
-{
-	MemoryContext context = get_aggregate_context(fcinfo);
-	ValueList  *list = PG_ARGISNULL(0) ? NULL : (ValueList *) PG_GETARG_POINTER(0);
-
-	if (!PG_ARGISNULL(1))
-	{
-		double		value = PG_GETARG_FLOAT8(1);
-
-		check_value_not_nan(value);
-		if (list == NULL)
-			list = value_list_create(context, 0);
-		value_list_add(list, value);
-	}
-	if (list == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_POINTER(list);
-}
-
-Datum
-percentile_combine(PG_FUNCTION_ARGS)
-{
-	MemoryContext context = get_aggregate_context(fcinfo);
-	ValueList  *list = PG_ARGISNULL(0) ? NULL : (ValueList *) PG_GETARG_POINTER(0);
-
-	if (!PG_ARGISNULL(1))
-	{
-		if (list == NULL)
-			list = value_list_create(context, 0);
-		value_list_append(list, (ValueList *) PG_GETARG_POINTER(1));
-	}
-	if (list == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_POINTER(list);
-}
-
-Datum
-percentile_serialize(PG_FUNCTION_ARGS)
-{
-	get_aggregate_context(fcinfo);
-	PG_RETURN_BYTEA_P(value_list_serialize((ValueList *) PG_GETARG_POINTER(0)));
-}
-
-Datum
-percentile_deserialize(PG_FUNCTION_ARGS)
-{
-	get_aggregate_context(fcinfo);
-	PG_RETURN_POINTER(value_list_deserialize(PG_GETARG_BYTEA_PP(0), CurrentMemoryContext));
 }
 
 /*

@@ -1,24 +1,16 @@
 -- Percentiles on a stored scale, and the weighted mean of points.
 
-CREATE FUNCTION customer_tier.percentile_accum(internal, value double precision)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'percentile_accum';
-CREATE FUNCTION customer_tier.percentile_combine(internal, internal)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'percentile_combine';
-CREATE FUNCTION customer_tier.percentile_serialize(internal)
-RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'percentile_serialize';
-CREATE FUNCTION customer_tier.percentile_deserialize(bytea, internal)
-RETURNS internal LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'percentile_deserialize';
 CREATE FUNCTION customer_tier.percentile_scale_final(internal)
 RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'percentile_scale_final';
 
 CREATE AGGREGATE customer_tier.percentile_scale(value double precision) (
-    SFUNC = customer_tier.percentile_accum,
+    SFUNC = customer_tier.population_accum,
     STYPE = internal,
     SSPACE = 4096,
     FINALFUNC = customer_tier.percentile_scale_final,
-    COMBINEFUNC = customer_tier.percentile_combine,
-    SERIALFUNC = customer_tier.percentile_serialize,
-    DESERIALFUNC = customer_tier.percentile_deserialize,
+    COMBINEFUNC = customer_tier.population_combine,
+    SERIALFUNC = customer_tier.population_serialize,
+    DESERIALFUNC = customer_tier.population_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.percentile_scale(double precision) IS
     'the distribution of the values, for percentile(): the distinct values ascending, then for each the number of values at or below it; beyond 131072 distinct values thinned to that many, with percentiles within 0.00001';
@@ -32,3 +24,8 @@ CREATE FUNCTION customer_tier.weighted_score(points double precision[], weights 
 RETURNS double precision LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'weighted_score';
 COMMENT ON FUNCTION customer_tier.weighted_score(double precision[], double precision[]) IS
     'weighted mean of the points that are not NULL, in the unit of the points; NULL when none of them has a weight above 0';
+
+CREATE FUNCTION customer_tier.scale_around(scale double precision[], value double precision)
+RETURNS double precision[] LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'scale_around';
+COMMENT ON FUNCTION customer_tier.scale_around(double precision[], double precision) IS
+    'the few knots of a percentile_scale() beside a value, as a scale on which the value''s percentile() is the same; read from a stored scale without fetching the whole of it';

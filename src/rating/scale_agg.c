@@ -37,7 +37,6 @@ PG_FUNCTION_INFO_V1(deviation_combine);
 PG_FUNCTION_INFO_V1(deviation_serialize);
 PG_FUNCTION_INFO_V1(deviation_deserialize);
 PG_FUNCTION_INFO_V1(mean_deviation_final);
-PG_FUNCTION_INFO_V1(stats_accum);
 PG_FUNCTION_INFO_V1(scale_stats_final);
 
 static void
@@ -377,27 +376,6 @@ mean_deviation_final(PG_FUNCTION_ARGS)
 /* ---------- scale_stats: what a run keeps of a dimension ---------- */
 
 #define BINS 10
-
-/* stats_accum(state internal, value float8) -> internal */
-Datum
-stats_accum(PG_FUNCTION_ARGS)
-{
-	MemoryContext context = get_aggregate_context(fcinfo);
-	ValueList  *list = PG_ARGISNULL(0) ? NULL : (ValueList *) PG_GETARG_POINTER(0);
-
-	if (!PG_ARGISNULL(1))
-	{
-		double		value = PG_GETARG_FLOAT8(1);
-
-		check_value_not_nan(value);
-		if (list == NULL)
-			list = value_list_create(context, 0);
-		value_list_add(list, value);
-	}
-	if (list == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_POINTER(list);
-}
 
 /* How many values are in each bin; a cut belongs to the bin below it. */
 static ArrayType *
