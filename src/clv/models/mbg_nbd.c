@@ -1,5 +1,5 @@
 /*
- * mmbg_nbd.c
+ * mbg_nbd.c
  *	  The MBG/NBD model: E. P. Batislam, M. Denizel, A. Filiztekin, "Empirical
  *	  validation and comparison of models for customer base analysis",
  *	  International Journal of Research in Marketing 24(3), 2007; D. Hoppe, U.
