@@ -27,6 +27,7 @@
 
 #include <math.h>
 
+#include "access/xact.h"
 #include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
@@ -463,6 +464,10 @@ typedef struct KeptModel
 	FittedModel model;
 	ClvParams  *shifted;		/* see fitted_get_shifted(), or NULL */
 	CourseCache *courses;		/* see fitted_purchases(), or NULL */
+
+	bool		stored;			/* out of line, here: */
+	varatt_external place;
+	TimestampTz xact_start;
 } KeptModel;
 
 typedef struct KeptModels
@@ -472,8 +477,8 @@ typedef struct KeptModels
 
 /*
  * A model is kept with the bytes it was read from, and the same bytes mean
- * the same model.  One that is stored out of line is fetched first: the
- * place where it was found could be another's by now.
+ * the same model.  One that is stored out of line comes as the place where it
+ * is stored, which names one value as long as the transaction lasts.
  */
 const FittedModel *
 fitted_get(FunctionCallInfo fcinfo, int argument, int slot)
@@ -482,12 +487,22 @@ fitted_get(FunctionCallInfo fcinfo, int argument, int slot)
 	struct varlena *fetched = NULL;
 	KeptModels *all = fcinfo->flinfo->fn_extra;
 	KeptModel  *kept;
+	varatt_external place = {0};
+	bool		stored = VARATT_IS_EXTERNAL_ONDISK(bytes);
 	Size		size;
 
 	if (all == NULL)
 		fcinfo->flinfo->fn_extra = all =
 			MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(KeptModels));
 	kept = &all->kept[slot];
+	if (stored)
+	{
+		/* it may stand at any address: copy before comparing */
+		memcpy(&place, VARDATA_EXTERNAL(bytes), sizeof(place));
+		if (kept->stored && kept->xact_start == GetCurrentTransactionStartTimestamp() &&
+			memcmp(&kept->place, &place, sizeof(place)) == 0)
+			return &kept->model;
+	}
 	if (VARATT_IS_EXTERNAL(bytes))
 		bytes = fetched = (struct varlena *) PG_GETARG_JSONB_P(argument);
 	size = VARSIZE_ANY(bytes);
@@ -512,9 +527,16 @@ fitted_get(FunctionCallInfo fcinfo, int argument, int slot)
 		if (kept->courses != NULL)
 			pfree(kept->courses);
 		kept->courses = NULL;
+		kept->stored = false;
 		kept->bytes = copy;
 		kept->size = size;
 		kept->model = model;
+	}
+	if (stored)
+	{
+		kept->stored = true;
+		kept->place = place;
+		kept->xact_start = GetCurrentTransactionStartTimestamp();
 	}
 	if (fetched != NULL)
 		pfree(fetched);
