@@ -83,7 +83,8 @@ state_create(MemoryContext context, Datum ends)
 	float8_array_view(&view, ends);
 	if (view.ndim != 1 || view.has_null || view.count > PERIODS_MAX)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the ends of the periods must be 1 to %d times", PERIODS_MAX)));
+						errmsg("the ends of the periods must be 1 to %d times", PERIODS_MAX),
+						errhint("Give an array of times ahead, such as '{4,8}'.")));
 	state->periods = view.count;
 	for (int i = 0; i < view.count; i++)
 	{
@@ -91,7 +92,8 @@ state_create(MemoryContext context, Datum ends)
 
 		if (!(view.values[i] > before) || isinf(view.values[i]))
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("the ends of the periods must rise from 0")));
+							errmsg("the ends of the periods must rise from 0"),
+							errhint("Give finite times ahead in rising order, such as '{4,8}'.")));
 		state->end[i] = view.values[i];
 	}
 	control.keysize = 2 * sizeof(double);
@@ -170,7 +172,8 @@ clv_forecast_accum(PG_FUNCTION_ARGS)
 	for (int i = 1; i <= 6; i++)
 		if (i != 2 && PG_ARGISNULL(i))
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-							errmsg("a forecast takes no NULL")));
+							errmsg("a forecast takes no NULL"),
+							errhint("Leave such rows out with FILTER or WHERE.")));
 	if (state == NULL)
 		state = state_create(context, PG_GETARG_DATUM(3));
 
