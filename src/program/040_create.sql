@@ -119,6 +119,8 @@ CREATE TABLE %1$I.run (
     compare float8[],
     combination text,
     combination_scale float8[],
+    grades text[],
+    grade_shares numeric[],
     grade_cuts numeric[],
     has_scales boolean NOT NULL DEFAULT false,
     is_frozen boolean NOT NULL DEFAULT false,
@@ -157,7 +159,9 @@ COMMENT ON COLUMN %1$I.run.m_cuts IS 'cut points of monetary value, in currency 
 COMMENT ON COLUMN %1$I.run.compare IS 'mean of the r, f and m scores over all buyers, against which a relative segment map calls a score high; NULL for other maps';
 COMMENT ON COLUMN %1$I.run.combination IS 'how the dimensions made one score: mean, geometric or topsis';
 COMMENT ON COLUMN %1$I.run.combination_scale IS 'norms, best and worst points of each dimension, of TOPSIS; NULL for other combinations';
-COMMENT ON COLUMN %1$I.run.grade_cuts IS 'least scores of the grades above the lowest, where grades are given by shares; 101 = out of reach; NULL otherwise';
+COMMENT ON COLUMN %1$I.run.grades IS 'codes of the grades, from the lowest up';
+COMMENT ON COLUMN %1$I.run.grade_shares IS 'shares of the grades above the lowest, where they are given by shares; NULL otherwise';
+COMMENT ON COLUMN %1$I.run.grade_cuts IS 'least scores of the grades above the lowest; 101 = out of reach';
 COMMENT ON COLUMN %1$I.run.has_scales IS 'whether run_dimension still holds its scales, so that rate(as_of, run_id) works: the current run, the one before and the reference';
 COMMENT ON COLUMN %1$I.run.is_frozen IS 'whether it took over the scales of the run before (scorecard.frozen_scale)';
 COMMENT ON COLUMN %1$I.run.is_reference IS 'the run that score_drift() compares with: the first published with the present scorecard, unless set_reference() chose another';

@@ -353,14 +353,14 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.combined_query(name, text, text) IS 'internal: the SQL that makes one score of a customer''s points';
 
-CREATE FUNCTION customer_tier.run_combination(schema name, run_id bigint, OUT combination_scale float8[], OUT grade_cuts numeric[])
+CREATE FUNCTION customer_tier.run_combination(schema name, run_id bigint, shares numeric[], OUT combination_scale float8[], OUT grade_cuts numeric[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    EXECUTE format('SELECT run.combination_scale || ''{}''::float8[], run.grade_cuts FROM %I.run WHERE run.run_id = $1', schema)
-        INTO combination_scale, grade_cuts USING run_id;
+    EXECUTE format('SELECT run.combination_scale || ''{}''::float8[], CASE WHEN run.grade_shares = $2 THEN run.grade_cuts END FROM %I.run WHERE run.run_id = $1', schema)
+        INTO combination_scale, grade_cuts USING run_id, shares;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.run_combination(name, bigint) IS 'internal: what a run knows of all customers'' points: the ideals of TOPSIS, and the least scores of grades given by shares';
+COMMENT ON FUNCTION customer_tier.run_combination(name, bigint, numeric[]) IS 'internal: what a run knows of all customers'' points: the ideals of TOPSIS, and the least scores of grades given by shares';
 
 CREATE FUNCTION customer_tier.rate_query(schema name, s customer_tier.program_settings, points text, as_of text, run_id text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
@@ -383,9 +383,9 @@ BEGIN
     EXECUTE format('SELECT scorecard.* FROM %I.scorecard', schema) INTO card;
     RETURN format(
 $query$
-    -- Tiers from the base up: %1$s.
+    -- Tiers from the base up: %21$s.
     -- Their least scores: %2$s.
-    -- Grades from the lowest up: %15$s.
+    -- Grades from the lowest up: %22$s.
     WITH cuts AS MATERIALIZED (
         SELECT measured.r_cuts, measured.f_cuts, measured.m_cuts, measured.compare
           FROM %3$I.measure(%12$s) AS measured
@@ -400,7 +400,7 @@ $query$
          LIMIT %9$s
     ), combination AS MATERIALIZED (
         SELECT %18$s AS scale, kept.grade_cuts
-          FROM customer_tier.run_combination(%4$L, %13$s) AS kept
+          FROM customer_tier.run_combination(%4$L, %13$s, %20$L) AS kept
     ), scored AS (
         SELECT points.*,
                -- 1 .. %5$s, %5$s is best; few days since the last order are good.
@@ -471,7 +471,9 @@ $query$, grade_cut AS MATERIALIZED (
                                        WHERE so_far.better_or_equal <= wanted.share * so_far.everyone), 101)
                        FROM unnest(CAST(%L AS numeric[])) AS wanted (share)
                       ORDER BY wanted.share DESC) AS grade_cuts
-    )$query$, shares) END);
+    )$query$, shares) END, shares,
+        -- A name of several lines would end its comment.
+        translate(tiers::text, E'\n\r', '  '), translate(grades::text, E'\n\r', '  '));
 END
 $$;
 COMMENT ON FUNCTION customer_tier.rate_query(name, customer_tier.program_settings, text, text, text) IS 'internal: body of <schema>.rate';

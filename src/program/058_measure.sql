@@ -26,10 +26,14 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp 
 DECLARE
     card record;
     frozen_run bigint;
-    by_share boolean;
+    published_run bigint;
+    grades record;
 BEGIN
     EXECUTE format('SELECT scorecard.* FROM %I.scorecard', schema) INTO card;
-    EXECUTE format('SELECT bool_or(grade.share IS NOT NULL) FROM %I.grade', schema) INTO by_share;
+    EXECUTE format('SELECT array_agg(grade.code ORDER BY grade.grade_rank) AS codes,
+                           array_agg(grade.share ORDER BY grade.grade_rank) FILTER (WHERE grade.share IS NOT NULL) AS shares,
+                           coalesce(array_agg(grade.min_score ORDER BY grade.grade_rank) FILTER (WHERE grade.grade_rank > 1), ''{}'') AS cuts
+                      FROM %I.grade', schema) INTO grades;
     IF card.frozen_scale THEN
         EXECUTE format('SELECT current.run_id FROM %1$I.run AS current, %1$I.run AS this
                          WHERE current.is_current AND current.has_scales AND this.run_id = $1
@@ -37,6 +41,11 @@ BEGIN
                            AND current.combination = $2
                            AND customer_tier.card_is_that_of(%1$L, current.run_id)', schema)
             INTO frozen_run USING run_id, card.combination;
+        EXECUTE format('SELECT run.run_id FROM %I.run WHERE run.is_current', schema) INTO published_run;
+        IF frozen_run IS NULL AND published_run IS NOT NULL THEN
+            RAISE NOTICE USING MESSAGE = 'the scales are frozen, but were measured anew',
+                DETAIL = format('Run %s has other dimensions, methods, scores or another combination than the scorecard has now.', published_run);
+        END IF;
     END IF;
 
     EXECUTE format(
@@ -44,17 +53,19 @@ $query$
     UPDATE %1$I.run
        SET (scores, buyers, newest_day, r_cuts, f_cuts, m_cuts, compare) =
            (SELECT m.scores, m.buyers, m.newest_day, m.r_cuts, m.f_cuts, m.m_cuts, m.compare FROM %1$I.measure(run.as_of) AS m),
-           has_scales = true, is_frozen = $2 IS NOT NULL, combination = $3
+           has_scales = true, is_frozen = $2 IS NOT NULL, combination = $3,
+           grades = $4, grade_shares = $5, grade_cuts = CASE WHEN $5 IS NULL THEN $6 END
      WHERE run.run_id = $1
-$query$, schema) USING run_id, frozen_run, card.combination;
+$query$, schema) USING run_id, frozen_run, card.combination, grades.codes, grades.shares, grades.cuts;
     IF frozen_run IS NOT NULL THEN
         EXECUTE format(
 $query$
     UPDATE %1$I.run
        SET (r_cuts, f_cuts, m_cuts, compare, combination_scale, grade_cuts) =
-           (SELECT f.r_cuts, f.f_cuts, f.m_cuts, f.compare, f.combination_scale, CASE WHEN $3 THEN f.grade_cuts END FROM %1$I.run AS f WHERE f.run_id = $2)
+           (SELECT f.r_cuts, f.f_cuts, f.m_cuts, f.compare, f.combination_scale, CASE WHEN run.grade_shares = f.grade_shares THEN f.grade_cuts ELSE run.grade_cuts END
+              FROM %1$I.run AS f WHERE f.run_id = $2)
      WHERE run.run_id = $1
-$query$, schema) USING run_id, frozen_run, by_share;
+$query$, schema) USING run_id, frozen_run;
     END IF;
 
     EXECUTE format(
@@ -86,18 +97,18 @@ $query$
      WHERE d.run_id = $1
 $query$, schema, customer_tier.combination_scale_query(schema)) USING run_id, card.combination = 'topsis' AND frozen_run IS NULL;
     END IF;
-    IF by_share AND frozen_run IS NULL THEN
+    IF grades.shares IS NOT NULL THEN
         EXECUTE format(
 $query$
     WITH so_far AS MATERIALIZED (
         SELECT r.score, count(*) OVER (ORDER BY r.score DESC) AS better_or_equal, count(*) OVER () AS everyone
           FROM %1$I.run, LATERAL %1$I.rate(run.as_of, run.run_id) AS r
-         WHERE run.run_id = $1 AND r.score IS NOT NULL
+         WHERE run.run_id = $1 AND run.grade_cuts IS NULL AND r.score IS NOT NULL
     )
     UPDATE %1$I.run
        SET grade_cuts = ARRAY(SELECT coalesce((SELECT min(so_far.score) FROM so_far WHERE so_far.better_or_equal <= grade.share * so_far.everyone), 101)
                                 FROM %1$I.grade WHERE grade.grade_rank > 1 ORDER BY grade.grade_rank)
-     WHERE run.run_id = $1
+     WHERE run.run_id = $1 AND run.grade_cuts IS NULL
 $query$, schema) USING run_id;
     END IF;
 END
@@ -120,9 +131,9 @@ $query$, schema) USING run_id;
     EXECUTE format(
 $query$
     WITH present AS (
-        SELECT d.name, d.weight, d.method, d.parameters, d.higher_is_better FROM %1$I.run_dimension AS d WHERE d.run_id = $1
+        SELECT d.name, d.weight, d.method, d.parameters, d.higher_is_better, run.combination FROM %1$I.run_dimension AS d JOIN %1$I.run USING (run_id) WHERE d.run_id = $1
     ), past AS (
-        SELECT d.name, d.weight, d.method, d.parameters, d.higher_is_better FROM %1$I.run_dimension AS d JOIN %1$I.run USING (run_id) WHERE run.is_reference
+        SELECT d.name, d.weight, d.method, d.parameters, d.higher_is_better, run.combination FROM %1$I.run_dimension AS d JOIN %1$I.run USING (run_id) WHERE run.is_reference
     )
     UPDATE %1$I.run
        SET is_reference = (run.run_id = $1)
