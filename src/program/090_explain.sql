@@ -13,15 +13,20 @@ COMMENT ON FUNCTION customer_tier.combined_score(float8[], float8[], text, float
 CREATE FUNCTION customer_tier.points_needed(points float8[], "position" int, weights float8[], combination text, scale float8[], target numeric) RETURNS float8
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    low float8 := points["position"];
+    low float8 := coalesce(points["position"], 0);
     high float8 := 100;
     middle float8;
     tried float8[] := points;
 BEGIN
-    -- The score rises with the points, so halving finds where it gets there.
+    -- The score rises with the points, so halving finds where it gets there;
+    -- who has no points yet could have any.
     tried["position"] := high;
-    IF low IS NULL OR (round(customer_tier.combined_score(tried, weights, combination, scale)::numeric, 4) >= target) IS NOT TRUE THEN
+    IF (round(customer_tier.combined_score(tried, weights, combination, scale)::numeric, 4) >= target) IS NOT TRUE THEN
         RETURN NULL;
+    END IF;
+    tried["position"] := low;
+    IF round(customer_tier.combined_score(tried, weights, combination, scale)::numeric, 4) >= target THEN
+        RETURN low;
     END IF;
     LOOP
         middle := low + (high - low) / 2;
@@ -38,6 +43,44 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.points_needed(float8[], int, float8[], text, float8[], numeric) IS 'the least points in one dimension with which the score, rounded to 4 decimals, reaches a target; NULL when 100 do not';
 
+CREATE FUNCTION customer_tier.contributions(points float8[], means float8[], weights float8[], combination text, scale float8[]) RETURNS float8[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    there int[] := ARRAY(SELECT n FROM unnest(points) WITH ORDINALITY AS u (p, n) WHERE p IS NOT NULL ORDER BY n);
+    total float8;
+    shares float8[];
+BEGIN
+    IF combination = 'mean' THEN
+        SELECT sum(weights[n]) INTO total FROM unnest(there) n;
+        RETURN ARRAY(SELECT w * p / total FROM unnest(weights, points) WITH ORDINALITY AS u (w, p, n) ORDER BY n);
+    END IF;
+    -- Against the mean of all customers, in the dimensions that the score is made of.
+    shares := customer_tier.shapley_values(
+        ARRAY(SELECT points[n] FROM unnest(there) WITH ORDINALITY AS u (n, i) ORDER BY i),
+        ARRAY(SELECT means[n] FROM unnest(there) WITH ORDINALITY AS u (n, i) ORDER BY i),
+        ARRAY(SELECT weights[n] FROM unnest(there) WITH ORDINALITY AS u (n, i) ORDER BY i), combination,
+        ARRAY(SELECT scale[part * cardinality(points) + n] FROM generate_series(0, 2) part, unnest(there) WITH ORDINALITY AS u (n, i)
+               WHERE scale IS NOT NULL ORDER BY part, i));
+    RETURN ARRAY(SELECT shares[array_position(there, n)] FROM generate_subscripts(points, 1) n ORDER BY n);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.contributions(float8[], float8[], float8[], text, float8[]) IS 'internal: what each dimension contributes to a score; of a mean all of it, else what lies between it and the score of the mean points; NULL where there are no points';
+
+CREATE FUNCTION customer_tier.check_key(schema name, customer text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    key_type text := (SELECT c.type::text FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c);
+BEGIN
+    EXECUTE format('SELECT CAST($1 AS %s)', key_type) USING customer;
+    RETURN key_type;
+EXCEPTION
+    WHEN data_exception THEN
+        RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('"%s" is no key of a customer: %s', customer, SQLERRM),
+            HINT = format('The customers of %I have keys of type %s.', schema, key_type);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.check_key(name, text) IS 'internal: the type of the customer keys of a program, of which the given one must be';
+
 CREATE FUNCTION customer_tier.explain_rating(program text, customer text)
 RETURNS TABLE ("position" int, kind text, name text, label text, label_zh text, value float8, customer_rank bigint, customers bigint, points float8,
                weight numeric, contribution numeric, best_value float8, next_grade text, value_for_next_grade float8)
@@ -45,26 +88,25 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS
 #variable_conflict use_column
 DECLARE
     schema name := customer_tier.owned_schema(program, 'explain');
-    key_type text := (SELECT c.type::text FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c);
+    key_type text := customer_tier.check_key(schema, customer);
     run record;
     rated record;
+    published record;
     d record;
     weights float8[];
     means float8[];
-    present float8;
     contributions float8[];
     shown numeric[];
     baseline float8;
     unrounded float8;
     largest int;
-    grades text[];
-    cuts numeric[];
-    own_rank int;
-    capped boolean := false;
+    score_rank int;     -- the grade of the score alone
+    own_rank int;       -- with what missed floors leave of it
+    caps int[];         -- which grade each dimension's missed floor leaves, NULL where none is missed
+    other_cap int;
     target numeric;
-    needed float8;
 BEGIN
-    EXECUTE format('SELECT run.run_id, run.combination, run.combination_scale, run.grade_cuts FROM %I.run WHERE run.is_current', schema) INTO run;
+    EXECUTE format('SELECT run.run_id, run.combination, run.combination_scale, run.grades, run.grade_cuts FROM %I.run WHERE run.is_current', schema) INTO run;
     IF run.run_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('program "%s" has no published ratings', program), HINT = format('CALL customer_tier.refresh(%L);', program);
@@ -75,35 +117,38 @@ BEGIN
             MESSAGE = format('program "%s" has no rating of customer "%s"', program, coalesce(customer, 'NULL')),
             HINT = format('SELECT customer_id FROM %I.ratings lists whom it has rated; a new customer is rated by customer_tier.rate_customer().', schema);
     END IF;
+    -- Compiled anew since the refresh, as adopt_program() does, for another card?
+    EXECUTE format('SELECT r.score, r.grade FROM %I.rating AS r WHERE r.customer_id %s CAST($1 AS %s)', schema, customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c)), key_type)
+        INTO published USING customer;
+    IF (published.score, published.grade) IS DISTINCT FROM (rated.score, rated.grade) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('the published ratings of program "%s" were made by another scorecard', program),
+            DETAIL = format('Customer "%s" has the score %s and would now have %s.', customer, coalesce(published.score::text, 'NULL'), coalesce(rated.score::text, 'NULL')),
+            HINT = format('CALL customer_tier.refresh(%L); and ask again.', program);
+    END IF;
     IF rated.score IS NULL THEN
         RETURN;     -- a prospect, or without a score: nothing to explain
     END IF;
-    EXECUTE format('SELECT array_agg(d.weight ORDER BY d."position"), array_agg(d.mean_points ORDER BY d."position") FROM %I.run_dimension AS d WHERE d.run_id = $1', schema)
-        INTO weights, means USING run.run_id;
+    EXECUTE format('SELECT array_agg(d.weight ORDER BY d."position"), array_agg(d.mean_points ORDER BY d."position"),
+                           array_agg(CASE WHEN CASE WHEN d.higher_is_better THEN $2[d."position"] < d.floor ELSE $2[d."position"] > d.floor END
+                                          THEN array_position($3, d.floor_grade) END ORDER BY d."position")
+                      FROM %I.run_dimension AS d WHERE d.run_id = $1', schema)
+        INTO weights, means, caps USING run.run_id, rated.dimension_values, run.grades;
 
     -- Contributions add up to the published score to its last decimal: what
     -- rounding leaves over goes to the largest.
     unrounded := customer_tier.combined_score(rated.dimension_points, weights, run.combination, run.combination_scale);
-    IF run.combination = 'mean' THEN
-        SELECT sum(w) INTO present FROM unnest(weights, rated.dimension_points) AS u (w, p) WHERE p IS NOT NULL;
-        contributions := ARRAY(SELECT w * p / present FROM unnest(weights, rated.dimension_points) WITH ORDINALITY AS u (w, p, n) ORDER BY n);
-    ELSE
-        -- Against the mean of all customers; who lacks a value stands at the mean.
-        contributions := customer_tier.shapley_values(rated.dimension_points, means, weights, run.combination, run.combination_scale);
+    contributions := customer_tier.contributions(rated.dimension_points, means, weights, run.combination, run.combination_scale);
+    IF run.combination <> 'mean' THEN
         SELECT unrounded - coalesce(sum(c), 0) INTO baseline FROM unnest(contributions) c;
     END IF;
     shown := ARRAY(SELECT round(c::numeric, 10) FROM unnest(contributions || baseline) WITH ORDINALITY AS u (c, n) ORDER BY n);
     SELECT n INTO largest FROM unnest(shown) WITH ORDINALITY AS u (c, n) WHERE c IS NOT NULL ORDER BY abs(c) DESC, n LIMIT 1;
     shown[largest] := shown[largest] + rated.score - (SELECT sum(c) FROM unnest(shown) c);
 
-    -- The next grade, and whether a veto stands before it.
-    EXECUTE format('SELECT array_agg(grade.code ORDER BY grade.grade_rank), coalesce($1, array_agg(grade.min_score ORDER BY grade.grade_rank) FILTER (WHERE grade.grade_rank > 1)) FROM %I.grade', schema)
-        INTO grades, cuts USING run.grade_cuts;
-    own_rank := array_position(grades, rated.grade);
-    IF own_rank < cardinality(grades) THEN
-        capped := 1 + coalesce(width_bucket(rated.score, cuts), 0) > own_rank;
-        target := cuts[own_rank];
-    END IF;
+    score_rank := 1 + coalesce(width_bucket(rated.score, run.grade_cuts), 0);
+    own_rank := array_position(run.grades, rated.grade);
+    target := CASE WHEN own_rank < cardinality(run.grades) THEN run.grade_cuts[own_rank] END;
 
     FOR d IN EXECUTE format(
 $query$
@@ -127,23 +172,30 @@ $query$, schema) USING run.run_id LOOP
         weight := round((d.weight / (SELECT sum(w) FROM unnest(weights) w))::numeric, 6);
         contribution := shown[d."position"];
         best_value := CASE WHEN d.higher_is_better THEN d.maximum ELSE d.minimum END;
-        next_grade := CASE WHEN target IS NOT NULL THEN grades[own_rank + 1] END;
+        next_grade := CASE WHEN target IS NOT NULL THEN run.grades[own_rank + 1] END;
+        -- This dimension alone lifts to the next grade, if it brings the score
+        -- there, satisfies its own floor, and no other floor stands before it.
+        SELECT min(c) INTO other_cap FROM unnest(caps) WITH ORDINALITY AS u (c, n) WHERE n <> d."position";
         value_for_next_grade := NULL;
-        IF target IS NOT NULL AND NOT capped AND value IS NOT NULL THEN
-            needed := customer_tier.points_needed(rated.dimension_points, d."position", weights, run.combination, run.combination_scale, target);
-            value_for_next_grade := customer_tier.value_for_points(needed, d.method, CASE d.method WHEN 'percentile' THEN d.distribution ELSE d.scale END, d.higher_is_better, d.ties);
+        IF target IS NOT NULL AND score_rank = own_rank AND (other_cap > own_rank) IS NOT FALSE THEN
+            value_for_next_grade := customer_tier.value_for_points(
+                customer_tier.points_needed(rated.dimension_points, d."position", weights, run.combination, run.combination_scale, target),
+                d.method, CASE d.method WHEN 'percentile' THEN d.distribution ELSE d.scale END, d.higher_is_better, d.ties);
+            IF value_for_next_grade IS NOT NULL AND d.floor IS NOT NULL AND array_position(run.grades, d.floor_grade) <= own_rank THEN
+                value_for_next_grade := CASE WHEN d.higher_is_better THEN greatest(value_for_next_grade, d.floor) ELSE least(value_for_next_grade, d.floor) END;
+            END IF;
         END IF;
         RETURN NEXT;
-        -- A veto that binds: this one has to go first.
-        IF (CASE WHEN d.higher_is_better THEN value < d.floor ELSE value > d.floor END) THEN
+        IF caps[d."position"] IS NOT NULL THEN
             kind := 'veto';
             customer_rank := NULL;
             points := NULL;
             weight := NULL;
             contribution := NULL;
             best_value := NULL;
-            next_grade := CASE WHEN capped AND array_position(grades, d.floor_grade) = own_rank THEN grades[own_rank + 1] END;
-            value_for_next_grade := CASE WHEN capped AND array_position(grades, d.floor_grade) = own_rank THEN d.floor END;
+            -- The floor is all that is missing when the score is there already.
+            value_for_next_grade := CASE WHEN target IS NOT NULL AND score_rank > own_rank AND (other_cap > own_rank) IS NOT FALSE THEN d.floor END;
+            next_grade := CASE WHEN value_for_next_grade IS NOT NULL THEN run.grades[own_rank + 1] END;
             RETURN NEXT;
         END IF;
     END LOOP;
@@ -160,7 +212,7 @@ $query$, schema) USING run.run_id LOOP
 END
 $$;
 COMMENT ON FUNCTION customer_tier.explain_rating(text, text) IS
-    'why a customer has the published score and grade: a row a dimension with its value, rank among all customers (1 = best), points 0..100, share of the weights, contribution (they add up to the score), the best value of all customers, and the value in this dimension alone that would lift to the next grade (NULL when none does); a row "veto" for a floor that is missed, whose value_for_next_grade is the floor; for geometric and topsis the contributions are Shapley values against a row "baseline"';
+    'why a customer has the published score and grade: a row a dimension with its value, rank among all customers (1 = best), points 0..100, share of the weights, contribution (they add up to the score), the best value of all customers, and the value in this dimension alone that would lift to the next grade (NULL when none does); a row "veto" for a floor that is missed, whose value_for_next_grade is the floor when nothing else is missing; for geometric and topsis the contributions are Shapley values against a row "baseline"';
 
 CREATE FUNCTION customer_tier.explain_rating(program text, customer anynonarray)
 RETURNS TABLE ("position" int, kind text, name text, label text, label_zh text, value float8, customer_rank bigint, customers bigint, points float8,
@@ -179,8 +231,10 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS
 #variable_conflict use_variable
 DECLARE
     schema name := customer_tier.owned_schema(program, 'rate');
+    key_type text := customer_tier.check_key(schema, customer);
     day date := rate_customer.as_of;
     zone text;
+    is_rated boolean;
 BEGIN
     IF day IS NULL THEN
         EXECUTE format('SELECT settings.time_zone FROM %I.settings', schema) INTO zone;
@@ -192,16 +246,15 @@ BEGIN
         'SELECT r.first_day, r.last_day, r.orders, r.purchase_days, r.revenue, r.refunded, r.average_order, r.r_score, r.f_score, r.m_score, r.segment, r.lifecycle_stage,
                 r.p_alive, r.p_active, r.expected_purchases, r.expected_spend, r.clv, r.score, r.grade, r.tier, r.tier_rank, r.tier_reason, r.score_to_next_tier,
                 r.coverage, r.dimension_values, r.dimension_points
-           FROM %I.rate_one(CAST($1 AS %s), $2) AS r', schema,
-        (SELECT c.type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c)) USING customer, day;
+           FROM %I.rate_one(CAST($1 AS %s), $2) AS r', schema, key_type) USING customer, day;
     IF NOT FOUND THEN
-        EXECUTE format('SELECT run.as_of FROM %I.run WHERE run.is_current', schema) INTO day;
-        IF day IS NULL THEN
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I.run WHERE run.is_current)', schema) INTO is_rated;
+        IF NOT is_rated THEN
             RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
                 MESSAGE = format('program "%s" has no published ratings, on whose scales a customer could be rated', program), HINT = format('CALL customer_tier.refresh(%L);', program);
         END IF;
         RAISE EXCEPTION USING ERRCODE = 'no_data_found',
-            MESSAGE = format('the orders of program "%s" have no customer "%s" up to that day', program, coalesce(customer, 'NULL')),
+            MESSAGE = format('the orders of program "%s" have no customer "%s" up to %s', program, coalesce(customer, 'NULL'), day),
             HINT = 'Is the key right, and are the orders committed or of this transaction?';
     END IF;
 END
