@@ -41,21 +41,24 @@ DECLARE
     new float8[];
     ahp record;
     measured record;
-    details jsonb := '{}';
+    measured_run bigint;
+    measured_customers bigint;
+    details jsonb;
 BEGIN
     EXECUTE format('SELECT array_agg(d.name ORDER BY d."position", d.name), array_agg(d.weight ORDER BY d."position", d.name) FROM %I.dimension AS d', schema) INTO names, old;
     IF names IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('program "%s" has no dimensions', program),
             HINT = format('SELECT customer_tier.set_scorecard(%L, ''rfm'');', program);
     END IF;
+    details := jsonb_build_object('previous', (SELECT jsonb_object_agg(n, w) FROM unnest(names, old) AS u (n, w)));
     IF method IS NULL OR method NOT IN ('current', 'equal', 'roc', 'rank_sum', 'rank_reciprocal', 'ahp', 'entropy', 'critic') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('method "%s" of weights is not known', coalesce(method, 'NULL')),
             HINT = 'Use ''equal'', ''roc'', ''rank_sum'', ''rank_reciprocal'', ''ahp'', ''entropy'', ''critic'', or ''current'' to mix the present weights with an objective set.';
     ELSIF objective IS NOT NULL AND objective NOT IN ('entropy', 'critic') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('objective method "%s" is not known', objective), HINT = 'Use ''entropy'' or ''critic''.';
     ELSIF (method = 'ahp') <> (matrix IS NOT NULL) THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = CASE WHEN method = 'ahp' THEN 'method ''ahp'' needs a matrix of judgements' ELSE format('method "%s" takes no matrix', method) END,
-            HINT = format('matrix => ''{{1,3},{0.3333,1}}'': row and column k stand for dimension k of %s.', names);
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = CASE WHEN method = 'ahp' THEN 'method "ahp" needs a matrix of judgements' ELSE format('method "%s" takes no matrix', method) END,
+            HINT = CASE WHEN method = 'ahp' THEN format('matrix => ''{{1,3},{0.333333333333,1}}'': row and column k stand for dimension k of %s.', names) ELSE 'Matrices are for ''ahp''.' END;
     END IF;
     IF method IN ('roc', 'rank_sum', 'rank_reciprocal') THEN
         ranking := coalesce(ranking, names);
@@ -63,7 +66,7 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('ranking %s does not name every dimension once', ranking),
                 HINT = format('The dimensions are %s; name the most important first.', names);
         END IF;
-        details := jsonb_build_object('ranking', ranking);
+        details := details || jsonb_build_object('ranking', ranking);
     ELSIF ranking IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('method "%s" takes no ranking', method), HINT = 'Rankings are for ''roc'', ''rank_sum'' and ''rank_reciprocal''.';
     END IF;
@@ -85,10 +88,12 @@ BEGIN
             END IF;
             ahp := customer_tier.ahp_weights(matrix, random_index, check_mode);
             new := ahp.weights;
-            details := jsonb_build_object('matrix', matrix, 'random_index', random_index, 'lambda_max', ahp.lambda_max, 'ci', ahp.ci, 'cr', ahp.cr);
+            details := details || jsonb_build_object('matrix', matrix, 'random_index', random_index, 'lambda_max', ahp.lambda_max, 'ci', ahp.ci, 'cr', ahp.cr);
         ELSE
             measured := customer_tier.objective_weights(schema, method);
             new := measured.weights;
+            measured_run := measured.run_id;
+            measured_customers := measured.customers;
     END CASE;
     IF objective IS NOT NULL THEN
         IF method IN ('entropy', 'critic') THEN
@@ -98,12 +103,14 @@ BEGIN
         measured := customer_tier.objective_weights(schema, objective);
         details := details || jsonb_build_object('subjective', new, 'objective', measured.weights, 'mix', mix, 'share', share);
         new := customer_tier.mix_weights(new, measured.weights, mix, share);
+        measured_run := measured.run_id;
+        measured_customers := measured.customers;
     END IF;
 
     EXECUTE format('UPDATE %I.dimension AS d SET weight = w.weight FROM unnest($1, $2) AS w (name, weight) WHERE d.name = w.name', schema) USING names, new;
     EXECUTE format('INSERT INTO %I.weighting (method, run_id, customers, details, weights)
                     SELECT $1, $2, $3, $4, jsonb_object_agg(w.name, w.weight / (SELECT sum(x) FROM unnest($6) x)) FROM unnest($5, $6) AS w (name, weight)', schema)
-        USING method || coalesce(' and ' || objective, ''), CASE WHEN measured IS NOT NULL THEN measured.run_id END, CASE WHEN measured IS NOT NULL THEN measured.customers END, details, names, new;
+        USING method || coalesce(' and ' || objective, ''), measured_run, measured_customers, details, names, new;
     RETURN QUERY SELECT w.name, w.weight, w.old FROM unnest(names, new, old) AS w (name, weight, old);
 END
 $$;
