@@ -13,7 +13,7 @@ BEGIN
     IF chosen IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found',
             MESSAGE = CASE WHEN run_id IS NULL THEN format('program "%s" has no published ratings', program) ELSE format('run %s of program "%s" has no scales', run_id, program) END,
-            HINT = format('SELECT run_id, as_of FROM %I.run WHERE has_scales; lists those that have.', schema);
+            HINT = CASE WHEN run_id IS NULL THEN format('CALL customer_tier.refresh(%L);', program) ELSE format('SELECT run_id, as_of FROM %I.run WHERE has_scales; lists those that have.', schema) END;
     END IF;
     EXECUTE format('UPDATE %I.run SET is_reference = (run.run_id = $1) WHERE run.is_reference <> (run.run_id = $1)', schema) USING chosen;
     RETURN chosen;
@@ -78,29 +78,32 @@ BEGIN
 
     FOR part IN EXECUTE format(
 $query$
-    SELECT r.name, r.deciles, r.decile_counts, r.distribution AS reference, d.distribution AS present, coalesce(f.needs_model, false) AS needs_model
+    SELECT r.name, r.deciles, r.decile_counts, r.distribution AS reference, %2$s AS present, coalesce(f.needs_model, false) AS needs_model
       FROM %1$I.run_dimension AS r
       JOIN %1$I.run_dimension AS d ON d.run_id = $2 AND d.name = r.name
+      %3$s
       LEFT JOIN %1$I.dimension AS c ON c.name = r.name
       LEFT JOIN customer_tier.dimension_features() AS f ON f.feature = c.feature
      WHERE r.run_id = $1
      ORDER BY r."position"
-$query$, schema) USING base.run_id, this.run_id LOOP
+$query$, schema,
+        -- Frozen scales are the reference's own: what the values are now is measured again.
+        CASE WHEN this.is_frozen THEN 's.distribution' ELSE 'd.distribution' END,
+        CASE WHEN this.is_frozen THEN format('LEFT JOIN %I.scales($3, $2) AS s ON s.name = d.name', schema) ELSE '' END)
+        USING base.run_id, this.run_id, this.as_of LOOP
         kind := 'dimension';
         name := part.name;
-        -- Frozen scales are the reference's own: what the values are now is measured again.
-        present := part.present;
-        IF this.is_frozen THEN
-            EXECUTE format('SELECT s.distribution FROM %I.scales($1, $2) AS s WHERE s.name = $3', schema) INTO present USING this.as_of, this.run_id, part.name;
-        END IF;
-        drift := customer_tier.drift_of(part.deciles, part.decile_counts, part.reference, present);
+        drift := customer_tier.drift_of(part.deciles, part.decile_counts, part.reference, part.present);
         reference_customers := drift.reference_customers;
         customers := drift.customers;
         psi := drift.psi;
         ks := drift.ks;
         alarm_above := customer_tier.psi_alarm(drift.bins, drift.reference_customers, drift.customers);
-        alarm := psi > alarm_above;
+        -- Nobody has a value any more, or somebody for the first time: no index says how much that is.
+        alarm := CASE WHEN (part.reference IS NULL) = (part.present IS NULL) THEN coalesce(psi > alarm_above, false) ELSE true END;
         advice := CASE WHEN NOT alarm THEN NULL
+                       WHEN part.present IS NULL THEN 'nobody has a value any more: look whether the data are still there'
+                       WHEN part.reference IS NULL THEN 'nobody had a value then: set_reference() when this is the new normal'
                        WHEN part.needs_model THEN format('predictions have moved: CALL customer_tier.fit(%L); then refresh', program)
                        ELSE 'values have moved: look whether the data are right, weigh the scorecard again, and set_reference() when this is the new normal' END;
         RETURN NEXT;
@@ -110,8 +113,8 @@ $query$, schema) USING base.run_id, this.run_id LOOP
     name := 'score on the scales of the reference';
     advice := NULL;
     reference_customers := NULL; customers := NULL; psi := NULL; ks := NULL; alarm_above := NULL; alarm := NULL;
-    IF NOT customer_tier.card_is_that_of(schema, base.run_id) THEN
-        advice := 'the scorecard has other dimensions than the reference: refresh, then compare';
+    IF NOT customer_tier.card_is_that_of(schema, base.run_id) OR base.combination IS DISTINCT FROM this.combination THEN
+        advice := 'the scorecard has other dimensions or combines them in another way than the reference: refresh, set_reference(), and compare from then on';
         RETURN NEXT;
         RETURN;
     END IF;
@@ -122,7 +125,7 @@ $query$, schema) USING base.run_id, this.run_id LOOP
     psi := drift.psi;
     ks := drift.ks;
     alarm_above := customer_tier.psi_alarm(drift.bins, drift.reference_customers, drift.customers);
-    alarm := psi > alarm_above;
+    alarm := CASE WHEN (base.score_distribution IS NULL) = (present IS NULL) THEN coalesce(psi > alarm_above, false) ELSE true END;
     advice := CASE WHEN alarm THEN 'scores mean something else than at the reference: compare thresholds of tiers and grades, and unfreeze scales if they are frozen' END;
     RETURN NEXT;
 END
@@ -141,6 +144,10 @@ DECLARE
     part record;
     this record;
 BEGIN
+    IF relation IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'the relation must not be NULL',
+            HINT = 'Name a table or view with the customer key and the attribute, such as ''public.customers''.';
+    END IF;
     FOR part IN SELECT * FROM (VALUES ('attribute', attribute), ('key', key)) AS v (option, column_name) LOOP
         IF NOT EXISTS (SELECT FROM customer_tier.relation_column(relation, part.column_name)) THEN
             RAISE EXCEPTION USING ERRCODE = 'undefined_column', MESSAGE = format('%s has no column "%s" (%s)', relation, coalesce(part.column_name, 'NULL'), part.option),
@@ -148,6 +155,13 @@ BEGIN
         END IF;
     END LOOP;
     SELECT * INTO key_column FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id');
+    SELECT c.* INTO this FROM customer_tier.relation_column(relation, key) c;
+    IF this.base_type <> key_column.base_type
+       AND NOT EXISTS (SELECT FROM pg_cast WHERE castsource = this.base_type AND casttarget = key_column.base_type AND castcontext = 'i') THEN
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+            MESSAGE = format('column "%s" of %s has type %s, but the customers of program "%s" have type %s', key, relation, this.declared, program, key_column.declared),
+            HINT = 'Give both the same type; a view can convert one of them.';
+    END IF;
     EXECUTE format('SELECT run.run_id, run.as_of FROM %I.run WHERE run.is_current', schema) INTO this;
     IF this.run_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
