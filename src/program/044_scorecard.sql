@@ -244,6 +244,41 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.preset_card(text) IS 'the dimensions of a preset, as set_scorecard() takes them';
 
+CREATE FUNCTION customer_tier.dimension_problems(dimension jsonb) RETURNS TABLE (problem text, hint text)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    key text;
+BEGIN
+    FOREACH key IN ARRAY '{name,label,label_zh}'::text[] LOOP
+        IF coalesce(jsonb_typeof(dimension->key), 'null') <> 'string' OR (key = 'name' AND dimension->>key = '') THEN
+            RETURN QUERY SELECT format('has %s = %s', key, coalesce(dimension->>key, 'NULL')), 'Give it a text of one letter or more.'::text;
+        END IF;
+    END LOOP;
+    FOREACH key IN ARRAY '{feature,relation,function,column,key,day,valid_from,valid_to,floor_grade}'::text[] LOOP
+        IF jsonb_typeof(dimension->key) NOT IN ('string', 'null') THEN
+            RETURN QUERY SELECT format('has %s = %s, which is no name', key, dimension->key), 'Give a JSON string.'::text;
+        END IF;
+    END LOOP;
+    IF (customer_tier.number_parameter(dimension, 'weight') BETWEEN 0 AND 1e100) IS NOT TRUE THEN
+        RETURN QUERY SELECT format('has weight = %s', coalesce(left(dimension->>'weight', 40), 'null')), 'Give a number, 0 or more; only ratios of weights count.'::text;
+    ELSIF jsonb_typeof(dimension->'higher_is_better') <> 'boolean' THEN
+        RETURN QUERY SELECT format('has higher_is_better = %s', dimension->'higher_is_better'), 'Use true or false.'::text;
+    ELSIF (dimension->>'method' IN ('score', 'percentile', 'min_max', 'z_score', 'logistic', 'bands', 'linear', 'identity')) IS NOT TRUE THEN
+        RETURN QUERY SELECT format('has method = %s', dimension->'method'), 'Use "score", "percentile", "min_max", "z_score", "logistic", "bands", "linear" or "identity".'::text;
+    ELSIF jsonb_typeof(dimension->'parameters') <> 'object' THEN
+        RETURN QUERY SELECT format('has parameters = %s', dimension->'parameters'), 'Give a JSON object, such as {"ties": "mid"}.'::text;
+    ELSIF (dimension->>'missing' IN ('renormalise', 'neutral', 'worst', 'no_rating')) IS NOT TRUE THEN
+        RETURN QUERY SELECT format('has missing = %s', dimension->'missing'), 'Use "renormalise", "neutral", "worst" or "no_rating".'::text;
+    ELSIF dimension->>'floor' IS NOT NULL AND (customer_tier.number_parameter(dimension, 'floor') BETWEEN -1e300 AND 1e300) IS NOT TRUE THEN
+        RETURN QUERY SELECT format('has floor = %s', left(dimension->>'floor', 40)), 'Give a number: the worst value that is still acceptable.'::text;
+    ELSIF (dimension->>'floor' IS NULL) <> (dimension->>'floor_grade' IS NULL) THEN
+        RETURN QUERY SELECT format('has a %s', CASE WHEN dimension->>'floor' IS NULL THEN '"floor_grade" but no "floor"' ELSE '"floor" but no "floor_grade"' END),
+            'Give both: beyond the floor the grade is at best the floor_grade.'::text;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.dimension_problems(jsonb) IS 'internal: what is wrong with one dimension of a scorecard, read for itself; no row = nothing';
+
 CREATE FUNCTION customer_tier.put_dimensions(schema name, dimensions jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -253,12 +288,15 @@ DECLARE
     relation text;
     found_schema name;
     found_name name;
+    row jsonb;
     wrong text;
+    hint text;
+    added bigint;
 BEGIN
     IF jsonb_typeof(dimensions) IS DISTINCT FROM 'array' OR dimensions = '[]' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'a scorecard is a JSON array of dimensions, one at least',
-            HINT = 'Such as ''[{"feature": "revenue", "weight": 2}, {"name": "nps", "relation": "public.surveys", "column": "score", "key": "customer_id", "day": "answered_on", "weight": 1}]'', or a preset: preset => ''rfm''.';
+            HINT = 'Such as ''[{"feature": "revenue", "weight": 2}, {"name": "nps", "relation": "public.surveys", "column": "score", "key": "customer_id", "day": "answered_on", "weight": 1}]'', or the name of a preset: ''rfm''.';
     END IF;
     EXECUTE format('DELETE FROM %I.dimension', schema);
     FOR given IN SELECT value AS j, ordinality AS n FROM jsonb_array_elements(dimensions) WITH ORDINALITY LOOP
@@ -294,9 +332,14 @@ BEGIN
                     MESSAGE = format('dimension %s of the scorecard comes from %s but lacks "name", "column" or "key"', given.n, relation),
                     HINT = 'Give the name of the dimension, the column with the value and the column with the customer key.';
             END IF;
-            IF given.j ? 'function' THEN
+            IF relation !~ '^\s*("([^"]|"")+"|[^".]+)\s*(\.\s*("([^"]|"")+"|[^".]+)\s*)?$' THEN
+                RAISE EXCEPTION USING ERRCODE = 'invalid_name',
+                    MESSAGE = format('"%s" is no name of a relation (dimension "%s")', relation, given.j->>'name'),
+                    HINT = 'Name it with its schema, such as public.surveys; other names than of small letters in double quotes, such as public."Surveys".';
+            ELSIF given.j ? 'function' THEN
                 SELECT n.nspname, p.proname INTO found_schema, found_name
-                  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = to_regproc(relation);
+                  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                 WHERE p.oid = coalesce(to_regprocedure(relation || '(date)')::oid, to_regproc(relation)::oid);
             ELSE
                 SELECT n.nspname, c.relname INTO found_schema, found_name
                   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(relation);
@@ -304,34 +347,37 @@ BEGIN
             IF found_name IS NULL THEN
                 RAISE EXCEPTION USING ERRCODE = CASE WHEN given.j ? 'function' THEN '42883' ELSE '42P01' END,
                     MESSAGE = format('%s %s of dimension "%s" does not exist', CASE WHEN given.j ? 'function' THEN 'function' ELSE 'relation' END, relation, given.j->>'name'),
-                    HINT = 'Name it with its schema, such as public.surveys.';
+                    HINT = CASE WHEN given.j ? 'function' THEN 'Name a function of one date with its schema, such as public.answers.' ELSE 'Name it with its schema, such as public.surveys.' END;
             END IF;
         END IF;
 
-        BEGIN
-            EXECUTE format(
+        row := jsonb_build_object(
+                   'name', coalesce(known.feature, given.j->>'name'),
+                   'label', coalesce(known.label, initcap(replace(given.j->>'name', '_', ' '))),
+                   'label_zh', coalesce(known.label_zh, given.j->>'label', given.j->>'name'),
+                   'weight', 1, 'higher_is_better', coalesce(known.higher_is_better, true),
+                   'method', 'percentile', 'parameters', '{}'::jsonb, 'missing', 'renormalise')
+               || given.j
+               || CASE WHEN known.feature IS NULL THEN '{}' ELSE jsonb_build_object('feature', known.feature) END;
+        SELECT p.problem, p.hint INTO wrong, hint FROM customer_tier.dimension_problems(row) p LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+                MESSAGE = format('dimension "%s" of the scorecard %s', coalesce(nullif(row->>'name', ''), given.n::text), wrong), HINT = hint;
+        END IF;
+        EXECUTE format(
 $query$
     INSERT INTO %I.dimension (name, "position", label, label_zh, weight, higher_is_better, feature, relation_schema, relation_name, is_function,
                               value_column, key_column, day_column, valid_from, valid_to, method, parameters, missing, floor, floor_grade)
     SELECT $1->>'name', $2, $1->>'label', $1->>'label_zh', ($1->>'weight')::float8, ($1->>'higher_is_better')::boolean, $1->>'feature', $3, $4, $1 ? 'function',
            $1->>'column', $1->>'key', $1->>'day', $1->>'valid_from', $1->>'valid_to', $1->>'method', $1->'parameters', $1->>'missing', ($1->>'floor')::float8, $1->>'floor_grade'
-$query$, schema)
-                USING jsonb_build_object(
-                          'name', coalesce(known.feature, given.j->>'name'),
-                          'label', coalesce(known.label, initcap(replace(given.j->>'name', '_', ' '))),
-                          'label_zh', coalesce(known.label_zh, given.j->>'label', given.j->>'name'),
-                          'weight', 1, 'higher_is_better', coalesce(known.higher_is_better, true),
-                          'method', 'percentile', 'parameters', '{}'::jsonb, 'missing', 'renormalise')
-                      || given.j
-                      || CASE WHEN known.feature IS NULL THEN '{}' ELSE jsonb_build_object('feature', known.feature) END,
-                      given.n, found_schema, found_name;
-        EXCEPTION
-            WHEN integrity_constraint_violation OR data_exception THEN
-                RAISE EXCEPTION USING ERRCODE = SQLSTATE,
-                    MESSAGE = format('dimension %s of the scorecard cannot be used: %s', given.n, SQLERRM),
-                    DETAIL = given.j::text,
-                    HINT = format('The comments on the columns of %I.dimension say what is allowed.', schema);
-        END;
+     WHERE NOT EXISTS (SELECT FROM %I.dimension WHERE dimension.name = $1->>'name')
+$query$, schema, schema) USING row, given.n, found_schema, found_name;
+        GET DIAGNOSTICS added = ROW_COUNT;
+        IF added = 0 THEN
+            RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
+                MESSAGE = format('the scorecard has two dimensions of the name "%s"', row->>'name'),
+                HINT = 'Give one of them another "name"; it may have the same feature.';
+        END IF;
         found_schema := NULL;
         found_name := NULL;
     END LOOP;

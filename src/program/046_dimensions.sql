@@ -122,7 +122,9 @@ BEGIN
             RETURN;
         END IF;
     ELSE
-        RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.relation_problems(option, d.relation_schema, d.relation_name) p;
+        RETURN QUERY SELECT p.code, replace(p.problem, format('(option "%s")', option), format('(%s)', option)),
+                            replace(p.hint, 'the settings of the program', 'the dimension')
+                       FROM customer_tier.relation_problems(option, d.relation_schema, d.relation_name) p;
         IF FOUND THEN
             RETURN;
         END IF;
@@ -135,7 +137,9 @@ BEGIN
         part_type := customer_tier.outside_column(d.relation_schema, d.relation_name, d.is_function, part.column_name);
         IF part_type IS NULL THEN
             RETURN QUERY SELECT '42703', format('%I.%I has no column "%s" (%s, %s)', d.relation_schema, d.relation_name, part.column_name, option, part.part),
-                'Name one of its columns.'::text;
+                CASE WHEN d.is_function THEN 'Name a column of its result; it must return rows of several columns.'
+                     ELSE (SELECT format('It has the columns %s.', string_agg(format('"%s"', a.attname), ', ' ORDER BY a.attnum))
+                             FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped) END;
             RETURN;
         ELSIF relation IS NOT NULL AND NOT has_column_privilege(relation, part.column_name, 'SELECT') THEN
             RETURN QUERY SELECT '42501', format('permission denied to read column "%s" of %s (%s)', part.column_name, relation, option),
@@ -305,9 +309,17 @@ COMMENT ON FUNCTION customer_tier.set_scorecard(text, jsonb, text, numeric, bool
 
 CREATE FUNCTION customer_tier.set_scorecard(program text, dimensions text, combination text DEFAULT NULL, min_coverage numeric DEFAULT NULL, frozen_scale boolean DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    parsed jsonb;
 BEGIN
-    PERFORM customer_tier.set_scorecard(program, CASE WHEN dimensions ~ '^\s*[\[{"]' THEN dimensions::jsonb ELSE to_jsonb(coalesce(dimensions, '')) END,
-                                        combination, min_coverage, frozen_scale);
+    BEGIN
+        parsed := CASE WHEN dimensions ~ '^\s*[\[{"]' THEN dimensions::jsonb ELSE to_jsonb(dimensions) END;
+    EXCEPTION
+        WHEN data_exception OR untranslatable_character THEN
+            RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('the scorecard is not JSON: %s', dimensions),
+                HINT = 'Such as ''[{"feature": "revenue", "weight": 2}, {"feature": "recency", "weight": 1}]'', or the name of a preset: ''rfm''.';
+    END;
+    PERFORM customer_tier.set_scorecard(program, parsed, combination, min_coverage, frozen_scale);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.set_scorecard(text, text, text, numeric, boolean) IS 'the same with a preset (rfm, value, balanced, b2b, or one of your own) or with JSON as text';
@@ -316,12 +328,28 @@ CREATE FUNCTION customer_tier.set_grades(program text, grades jsonb) RETURNS voi
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     schema name := customer_tier.owned_schema(program, 'set');
+    example CONSTANT text := 'Such as ''[{"code": "A", "min_score": 80}, {"code": "B", "min_score": 50}, {"code": "C"}]'', or with "share": 0.05 in place of min_score.';
+    given record;
+    problem text;
     wrong record;
 BEGIN
-    IF jsonb_typeof(grades) IS DISTINCT FROM 'array' OR EXISTS (SELECT FROM jsonb_array_elements(grades) g WHERE jsonb_typeof(g) <> 'object' OR NOT g ? 'code') THEN
+    IF jsonb_typeof(grades) IS DISTINCT FROM 'array' OR grades = '[]' OR EXISTS (SELECT FROM jsonb_array_elements(grades) g WHERE jsonb_typeof(g) <> 'object' OR NOT g ? 'code') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'grades are a JSON array of objects with a code, the best grade first',
-            HINT = 'Such as ''[{"code": "A", "min_score": 80}, {"code": "B", "min_score": 50}, {"code": "C"}]'', or with "share": 0.05 in place of min_score.';
+            HINT = example;
     END IF;
+    FOR given IN SELECT value AS j, ordinality AS n FROM jsonb_array_elements(grades) WITH ORDINALITY LOOP
+        problem := CASE
+            WHEN jsonb_typeof(given.j->'code') <> 'string' OR given.j->>'code' = '' THEN format('has code = %s', given.j->'code')
+            WHEN EXISTS (SELECT FROM jsonb_array_elements(grades) WITH ORDINALITY AS g (other, n) WHERE g.n < given.n AND other->'code' = given.j->'code') THEN 'was there before'
+            WHEN given.j - '{code,label,label_zh,min_score,share}'::text[] <> '{}' THEN format('has the unknown key %s', (SELECT string_agg(format('"%s"', k), ', ') FROM jsonb_object_keys(given.j - '{code,label,label_zh,min_score,share}'::text[]) k))
+            WHEN given.j->>'min_score' IS NOT NULL AND (customer_tier.number_parameter(given.j, 'min_score') BETWEEN 0 AND 100) IS NOT TRUE THEN format('has min_score = %s', given.j->>'min_score')
+            WHEN given.j->>'share' IS NOT NULL AND (customer_tier.number_parameter(given.j, 'share') BETWEEN 0 AND 1) IS NOT TRUE THEN format('has share = %s', given.j->>'share')
+            WHEN given.j->>'min_score' IS NOT NULL AND given.j->>'share' IS NOT NULL THEN 'has both min_score and share' END;
+        IF problem IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('grade "%s" %s', coalesce(nullif(given.j->>'code', ''), given.n::text), problem),
+                HINT = 'A grade has a code of its own, and if need be label, label_zh, and either min_score (0..100) or share (0..1). ' || example;
+        END IF;
+    END LOOP;
     EXECUTE format('DELETE FROM %I.grade', schema);
     EXECUTE format('INSERT INTO %I.grade (grade_rank, code, label, label_zh, min_score, share)
                     SELECT jsonb_array_length($1) + 1 - n, g->>''code'', coalesce(g->>''label'', g->>''code''), coalesce(g->>''label_zh'', g->>''label'', g->>''code''),
