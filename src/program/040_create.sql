@@ -108,6 +108,7 @@ CREATE TABLE %1$I.run (
     rows_read bigint,
     rows_bad bigint,
     newest_day date,
+    latest_day date,
     customers bigint,
     buyers bigint,
     prospects bigint,
@@ -148,6 +149,7 @@ COMMENT ON COLUMN %1$I.run.pid IS 'process id of the session, to be found in pg_
 COMMENT ON COLUMN %1$I.run.rows_read IS 'rows of the source';
 COMMENT ON COLUMN %1$I.run.rows_bad IS 'rows skipped: customer, day or amount is NULL, NaN, infinite or out of range, or the margin is outside of -1..1';
 COMMENT ON COLUMN %1$I.run.newest_day IS 'newest day with an order, up to as_of';
+COMMENT ON COLUMN %1$I.run.latest_day IS 'newest day with an order of all, also after as_of; only where a dimension without a day has to know';
 COMMENT ON COLUMN %1$I.run.customers IS 'customers rated: buyers and prospects';
 COMMENT ON COLUMN %1$I.run.buyers IS 'customers with an order up to as_of';
 COMMENT ON COLUMN %1$I.run.prospects IS 'customers without one';

@@ -61,16 +61,20 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $
 DECLARE
     is_today boolean;
     is_running boolean;
+    latest_day date;
     left_out text;
 BEGIN
     -- A refresh with its own day is today's rating, and so is any day that no
     -- order is later than, but for those of the day after, which may be going on.
-    EXECUTE format('SELECT run.as_of_is_default AND run.as_of = $2, run.status = ''running'' FROM %I.run WHERE run.run_id = $1', schema) INTO is_today, is_running USING run_id, as_of;
+    EXECUTE format('SELECT run.as_of_is_default AND run.as_of = $2, run.status = ''running'', run.latest_day FROM %I.run WHERE run.run_id = $1', schema)
+        INTO is_today, is_running, latest_day USING run_id, as_of;
     IF is_today THEN
         RETURN false;
     END IF;
-    EXECUTE format('SELECT $1 + 1 >= max(customer_tier.last_day(history.history)) FROM %I.history', schema) INTO is_today USING as_of;
-    IF coalesce(is_today, true) THEN
+    IF latest_day IS NULL THEN
+        EXECUTE format('SELECT max(customer_tier.last_day(history.history)) FROM %I.history', schema) INTO latest_day;
+    END IF;
+    IF coalesce(as_of + 1 >= latest_day, true) THEN
         RETURN false;
     END IF;
     -- Said once: by what measures the scales, or by what uses those of a run.
@@ -85,6 +89,27 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_tier.is_replay(name, date, bigint, boolean) IS 'internal: whether a rating looks back, so that dimensions without a day are left out, with a NOTICE';
+
+CREATE FUNCTION customer_tier.has_unique_key(relation regclass, key name) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+                    WHERE i.indrelid = relation AND a.attname = key AND i.indnkeyatts = 1
+                      AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL)
+$$;
+COMMENT ON FUNCTION customer_tier.has_unique_key(regclass, name) IS 'internal: whether an index says that a column is unique';
+
+CREATE FUNCTION customer_tier.check_unique_key(relation_schema name, relation_name name, key name) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF customer_tier.has_unique_key(to_regclass(format('%I.%I', relation_schema, relation_name)), key) THEN
+        RETURN true;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+        MESSAGE = format('the unique index on "%s" of %I.%I is gone, on which this rating relies', key, relation_schema, relation_name),
+        HINT = 'Refresh the program: it then does without, or names the customer with two rows.';
+END
+$$;
+COMMENT ON FUNCTION customer_tier.check_unique_key(name, name, name) IS 'internal: ensure that the unique index is still there that was when the program was compiled';
 
 CREATE FUNCTION customer_tier.outside_query(schema name, relation_no int, key_type text, as_of text, one_key text, zone text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -102,11 +127,12 @@ BEGIN
     -- NaN and infinities are no values.
     EXECUTE format(
 $query$
-    SELECT string_agg(format('CASE WHEN %%1$s - %%1$s = 0 THEN %%1$s END AS v%%2$s', format('CAST(%%s AS double precision)',
-                                 CASE WHEN customer_tier.outside_column(d.relation_schema, d.relation_name, d.is_function, d.value_column) = 'boolean'::regtype
-                                      THEN format('CAST(source.%%I AS integer)', d.value_column)
-                                      ELSE format('source.%%I', d.value_column) END), c.n), ', ' ORDER BY c.n)
-      FROM customer_tier.card(%L) c JOIN %I.dimension d USING (name) WHERE c.outside = $1
+    SELECT string_agg(format(CASE WHEN t.type IN ('real'::regtype, 'double precision'::regtype, 'numeric'::regtype) THEN 'customer_tier.finite_value(CAST(source.%%I AS double precision)) AS v%%s'
+                                  WHEN t.type = 'boolean'::regtype THEN 'CAST(CAST(source.%%I AS integer) AS double precision) AS v%%s'
+                                  ELSE 'CAST(source.%%I AS double precision) AS v%%s' END, d.value_column, c.n), ', ' ORDER BY c.n)
+      FROM customer_tier.card(%L) c JOIN %I.dimension d USING (name),
+           LATERAL customer_tier.outside_column(d.relation_schema, d.relation_name, d.is_function, d.value_column) AS t (type)
+     WHERE c.outside = $1
 $query$, schema, schema) INTO columns USING relation_no;
 
     conditions := ARRAY[format('source.%I IS NOT NULL', r.key_column)];
@@ -132,6 +158,16 @@ $query$, schema, schema) INTO columns USING relation_no;
     IF r.day_column IS NOT NULL THEN
         day := customer_tier.day_expression(r.relation_schema, r.relation_name, r.is_function, r.day_column, zone);
         conditions := conditions || format('%s <= %s', day, as_of);
+    END IF;
+    -- One row a customer is sure where an index says so.
+    IF NOT r.is_function AND NOT coalesce(r.is_timed, false)
+       AND customer_tier.has_unique_key(to_regclass(format('%I.%I', r.relation_schema, r.relation_name)), r.key_column)
+       AND customer_tier.outside_column(r.relation_schema, r.relation_name, false, r.key_column)
+           = (SELECT c.base_type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c) THEN
+        conditions := conditions || format('(SELECT customer_tier.check_unique_key(%L, %L, %L))', r.relation_schema, r.relation_name, r.key_column);
+        RETURN format('SELECT CAST(source.%I AS %s) AS customer_id, %s
+                         FROM %s AS source
+                        WHERE %s', r.key_column, key_type, columns, relation, array_to_string(conditions, ' AND '));
     END IF;
     RETURN format(
 $query$SELECT one.customer_id, %1$s
@@ -240,28 +276,27 @@ BEGIN
 $query$
     WITH %1$s, aggregated AS MATERIALIZED (
         SELECT count(*) AS rated,
-%2$s
+               customer_tier.dimension_distributions(valued.dimension_values) AS distributions%2$s
           FROM valued
          WHERE valued.orders > 0
     )
-    SELECT one.*
+    SELECT one."position", one.name, one.weight, one.higher_is_better, one.method, one.parameters, one.ties, one.missing, one.floor, one.floor_grade, one.is_outside,
+           one.scale, (one.d).distribution, coalesce((one.d).customers, 0), aggregated.rated - coalesce((one.d).customers, 0),
+           (one.d).minimum, (one.d).maximum, (one.d).mean, (one.d).deviation, (one.d).deciles, (one.d).decile_counts
       FROM aggregated,
            LATERAL (VALUES
-               %3$s) AS one
+               %3$s)
+           AS one ("position", name, weight, higher_is_better, method, parameters, ties, missing, floor, floor_grade, is_outside, scale, d)
 $query$,
         customer_tier.values_query(schema, s, key_type, format('%I.features(scales.as_of)', schema), 'scales.as_of', 'scales.run_id', false),
-        (SELECT string_agg(format(
-$columns$               %1$s AS scale_%3$s,
-               customer_tier.percentile_scale(%2$s) FILTER (WHERE %4$s) AS distribution_%3$s,
-               customer_tier.scale_stats(%2$s) FILTER (WHERE %4$s) AS stats_%3$s$columns$,
-                   format(c.measured, v.value, v.condition), v.value, c.n, v.condition), E',\n' ORDER BY c.n)
-           FROM customer_tier.card(schema) c,
-                LATERAL (SELECT format('valued.dimension_values[%s]', c.n) AS value,
-                                format('abs(valued.dimension_values[%s]) < ''Infinity''', c.n) AS condition) v),
+        coalesce((SELECT string_agg(format(E',\n               %s AS scale_%s', format(c.measured, v.value, v.condition), c.n), '' ORDER BY c.n)
+                    FROM customer_tier.card(schema) c,
+                         LATERAL (SELECT format('valued.dimension_values[%s]', c.n) AS value,
+                                         format('abs(valued.dimension_values[%s]) < ''Infinity''', c.n) AS condition) v
+                   WHERE c.method <> 'percentile'), ''),
         (SELECT string_agg(format(
                    '(%1$s, CAST(%2$L AS text), CAST(%3$L AS double precision), %4$s, CAST(%5$L AS text), CAST(%6$L AS jsonb), CAST(%7$L AS text), CAST(%8$L AS text), CAST(%9$L AS double precision), CAST(%10$L AS text), %11$s, '
-                   || 'scale_%1$s, distribution_%1$s, coalesce((stats_%1$s).customers, 0), rated - coalesce((stats_%1$s).customers, 0), '
-                   || '(stats_%1$s).minimum, (stats_%1$s).maximum, (stats_%1$s).mean, (stats_%1$s).deviation, (stats_%1$s).deciles, (stats_%1$s).decile_counts)',
+                   || CASE c.method WHEN 'percentile' THEN 'CAST(NULL AS double precision[])' ELSE 'aggregated.scale_%1$s' END || ', aggregated.distributions[%1$s])',
                    c.n, c.name, c.weight, c.higher_is_better::text, c.method, c.parameters, c.ties, c.missing, c.floor, c.floor_grade, (c.outside IS NOT NULL)::text), E',\n               ' ORDER BY c.n)
            FROM customer_tier.card(schema) c));
 END
@@ -296,8 +331,7 @@ $query$
            valued.revenue, valued.refunded, valued.average_order, valued.frequency, valued.monetary,
            valued.p_alive, valued.p_active, valued.expected_purchases, valued.expected_spend, valued.clv,
            valued.dimension_values,
-           CASE WHEN valued.orders > 0 THEN
-               ARRAY[%3$s] END AS dimension_points,
+           %3$s AS dimension_points,
            -- the share of the weights for which there is a value
            CASE WHEN valued.orders = 0 THEN 0.0
                 WHEN array_position(valued.dimension_values, NULL) IS NULL THEN 1.0
@@ -305,16 +339,29 @@ $query$
            %6$s AS is_rated
       FROM valued
 $query$,
-        CASE WHEN one_key IS NULL THEN format(
-$scale$scale AS MATERIALIZED (
-        SELECT measured."position", CASE measured.method WHEN 'percentile' THEN measured.distribution ELSE measured.scale END AS scale
-          FROM %1$I.scales(%2$s, NULL) AS measured
-         WHERE %3$s IS NULL
-        UNION ALL
-        SELECT kept."position", kept.scale
-          FROM customer_tier.run_scales(%4$L, %3$s) AS kept
-    ), $scale$, schema, as_of, run_id, schema) ELSE '' END,
         customer_tier.values_query(schema, s, key_type, people, as_of, run_id, true, one_key, published),
+        CASE WHEN one_key IS NULL THEN format(
+$card$, card AS MATERIALIZED (
+        -- Each dimension, its method, whether higher is better, ties, and what a missing value gets.
+        SELECT customer_tier.card_scales(array_agg(
+                   CAST(ROW(rule.method, scale.scale, rule.higher_is_better, rule.ties, rule.missing) AS customer_tier.card_scale) ORDER BY rule."position")) AS scales
+          FROM (VALUES %5$s)
+               AS rule ("position", name, method, higher_is_better, ties, missing)
+          JOIN (SELECT measured."position", CASE measured.method WHEN 'percentile' THEN measured.distribution ELSE measured.scale END AS scale
+                  FROM %1$I.scales(%2$s, NULL) AS measured
+                 WHERE %3$s IS NULL
+                UNION ALL
+                SELECT kept."position", kept.scale
+                  FROM customer_tier.run_scales(%4$L, %3$s) AS kept) AS scale
+            ON scale."position" = rule."position"
+    )$card$, schema, as_of, run_id, schema,
+            (SELECT string_agg(format('(%s, %L, %L, %s, CAST(%L AS text), %s)', c.n, c.name, c.method, c.higher_is_better::text, c.ties,
+                                      CASE WHEN c.is_timed OR c.missing IN ('renormalise', 'no_rating') THEN format('%L', c.missing)
+                                           ELSE format('CASE WHEN (SELECT replay.is_replay FROM replay) THEN ''renormalise'' ELSE %L END', c.missing) END),
+                               E',\n                       ' ORDER BY c.n)
+               FROM customer_tier.card(schema) c)) ELSE '' END,
+        CASE WHEN one_key IS NULL THEN 'customer_tier.card_points(valued.dimension_values, (SELECT card.scales FROM card))'
+             ELSE 'CASE WHEN valued.orders > 0 THEN ARRAY[' ||
         (SELECT string_agg(CASE WHEN c.is_timed OR published IS NOT NULL OR c.missing IN ('renormalise', 'no_rating') THEN p.points
                                 ELSE format('CASE WHEN NOT (SELECT replay.is_replay FROM replay) THEN %s END', p.points) END,
                            E',\n                     ' ORDER BY c.n)
@@ -328,7 +375,8 @@ $scale$scale AS MATERIALIZED (
                 LATERAL (SELECT format(CASE WHEN c.feature IN ('frequency', 'monetary') THEN 'CASE WHEN valued.frequency > 0 THEN %s ELSE 0 END' ELSE '%s' END, d.points) AS base
                            FROM (SELECT format('customer_tier.dimension_points(valued.dimension_values[%s], %L, %s, %s%s)',
                                        c.n, c.method, k.scale, c.higher_is_better::text, CASE WHEN c.ties IS NULL THEN '' ELSE format(', %L', c.ties) END) AS points) AS d) b,
-                LATERAL (SELECT CASE c.missing WHEN 'neutral' THEN format('coalesce(%s, 50)', b.base) WHEN 'worst' THEN format('coalesce(%s, 0)', b.base) ELSE b.base END AS points) p),
+                LATERAL (SELECT CASE c.missing WHEN 'neutral' THEN format('coalesce(%s, 50)', b.base) WHEN 'worst' THEN format('coalesce(%s, 0)', b.base) ELSE b.base END AS points) p)
+             || '] END' END,
         (SELECT string_agg(format('CASE WHEN valued.dimension_values[%s] IS NOT NULL THEN CAST(%s AS double precision) ELSE 0 END', c.n, c.weight), ' + ' ORDER BY c.n) FROM customer_tier.card(schema) c),
         (SELECT coalesce(nullif(sum(c.weight), 0), 1) FROM customer_tier.card(schema) c),
         coalesce((SELECT 'valued.orders > 0 AND ' || string_agg(format('valued.dimension_values[%s] IS NOT NULL', c.n), ' AND ' ORDER BY c.n)

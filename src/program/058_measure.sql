@@ -68,6 +68,9 @@ $query$
 $query$, schema) USING run_id, frozen_run;
     END IF;
 
+    IF EXISTS (SELECT FROM customer_tier.card(schema) c WHERE NOT c.is_timed) THEN
+        EXECUTE format('UPDATE %1$I.run SET latest_day = (SELECT max(customer_tier.last_day(history.history)) FROM %1$I.history) WHERE run.run_id = $1', schema) USING run_id;
+    END IF;
     EXECUTE format(
 $query$
     INSERT INTO %1$I.run_dimension (run_id, "position", name, weight, higher_is_better, method, parameters, ties, missing, floor, floor_grade, is_outside,

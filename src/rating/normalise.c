@@ -25,25 +25,10 @@
 #include "utils/builtins.h"
 #include "utils/float.h"
 
-#include "rating/percentile.h"
-#include "value_list.h"
+#include "rating/normalise.h"
 
 PG_FUNCTION_INFO_V1(dimension_points);
 PG_FUNCTION_INFO_V1(value_for_points);
-
-typedef enum Method
-{
-	METHOD_SCORE,
-	METHOD_PERCENTILE,
-	METHOD_MIN_MAX,
-	METHOD_Z_SCORE,
-	METHOD_LOGISTIC,
-	METHOD_BANDS,
-	METHOD_LINEAR,
-	METHOD_IDENTITY
-} Method;
-
-#define METHODS (METHOD_IDENTITY + 1)
 
 static const struct
 {
@@ -62,18 +47,9 @@ static const struct
 	{"identity", 8, 0, "empty"},
 };
 
-/* All that turns a value into points. */
-typedef struct Rule
-{
-	Method		method;
-	bool		higher_is_better;
-	Ties		ties;
-	Float8Array scale;
-} Rule;
-
 /* ---------- arguments ---------- */
 
-static Method
+Method
 read_method(const text *method)
 {
 	const char *word = VARDATA_ANY(method);
@@ -102,7 +78,7 @@ report_bad_scale(Method method, const char *detail)
  * Ensure that the scale has the form that the method needs.  What it says is
  * checked where it is used.
  */
-static void
+void
 check_scale_form(const Rule *rule)
 {
 	const Float8Array *scale = &rule->scale;
@@ -181,13 +157,11 @@ score_points(const Rule *rule, double value)
 }
 
 /* The share of the population that does worse. */
-static double
-percentile_points(const Rule *rule, double value)
+double
+standing_points(const Rule *rule, Standing standing)
 {
-	Standing	standing;
 	double		share = 0;
 
-	find_standing(&standing, &rule->scale, value);
 	if (!rule->higher_is_better)
 	{
 		double		below = standing.below;
@@ -208,6 +182,15 @@ percentile_points(const Rule *rule, double value)
 			break;
 	}
 	return 100 * (share / standing.members);
+}
+
+static double
+percentile_points(const Rule *rule, double value)
+{
+	Standing	standing;
+
+	find_standing(&standing, &rule->scale, value);
+	return standing_points(rule, standing);
 }
 
 /*
@@ -338,7 +321,7 @@ identity_points(const Rule *rule, double value)
 	return rule->higher_is_better ? points : 100 - points;
 }
 
-static double
+double
 rule_points(const Rule *rule, double value)
 {
 	/* -0 becomes +0, of which differences are +0 */

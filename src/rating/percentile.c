@@ -70,23 +70,15 @@ thin_scale(double *values, double *through, int64 members)
 	return kept;
 }
 
-Datum
-percentile_scale_final(PG_FUNCTION_ARGS)
+ArrayType *
+percentile_scale_of(ValueList *list)
 {
-	ValueList  *list;
 	double	   *values;
 	double	   *through;
 	double	   *scale;
 	int64		knots;
 	int64		length;
 	ArrayType  *result;
-
-	get_aggregate_context(fcinfo);
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	list = (ValueList *) PG_GETARG_POINTER(0);
-	if (list->count == 0)
-		PG_RETURN_NULL();
 
 	values = value_list_sorted(list);
 	through = MemoryContextAllocHuge(CurrentMemoryContext, list->count * sizeof(double));
@@ -108,7 +100,21 @@ percentile_scale_final(PG_FUNCTION_ARGS)
 	pfree(scale);
 	pfree(through);
 	pfree(values);
-	PG_RETURN_ARRAYTYPE_P(result);
+	return result;
+}
+
+Datum
+percentile_scale_final(PG_FUNCTION_ARGS)
+{
+	ValueList  *list;
+
+	get_aggregate_context(fcinfo);
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	list = (ValueList *) PG_GETARG_POINTER(0);
+	if (list->count == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_ARRAYTYPE_P(percentile_scale_of(list));
 }
 
 /* ---------- percentile() ---------- */
@@ -144,7 +150,7 @@ report_malformed_scale(const char *detail)
  * The first of `count` ascending values that is not below `value`.  Stays in
  * the array whatever is in it.
  */
-static int
+int
 find_knot(const double *values, int count, double value)
 {
 	int			low = 0;
@@ -174,24 +180,37 @@ get_fraction(double from, double to, double value)
 	return (value / 2 - from / 2) / way;
 }
 
+/* Ensure that there are as many values as counts. */
+static void
+check_scale_shape(const Float8Array *scale)
+{
+	if (scale->ndim != 1 || scale->count < 2)
+		report_malformed_scale("It must be an array of one dimension with two numbers a knot.");
+	if (scale->has_null)
+		report_malformed_scale("It contains NULL.");
+}
+
+void
+find_standing(Standing *standing, const Float8Array *scale, double value)
+{
+	check_scale_shape(scale);
+	read_standing(standing, scale, find_knot(scale->values, scale->count / 2, value), value);
+}
+
 /*
  * Only the knots beside the value are looked at, and so only these are
  * checked: a check of the whole scale would cost more than the answer.
  */
 void
-find_standing(Standing *standing, const Float8Array *scale, double value)
+read_standing(Standing *standing, const Float8Array *scale, int at, double value)
 {
 	const double *values = scale->values;
 	const double *through;
 	int			knots;
 	double		slack;
 	double		members;
-	int			at;
 
-	if (scale->ndim != 1 || scale->count < 2)
-		report_malformed_scale("It must be an array of one dimension with two numbers a knot.");
-	if (scale->has_null)
-		report_malformed_scale("It contains NULL.");
+	check_scale_shape(scale);
 	knots = scale->count / 2;
 	through = values + knots;
 	members = through[knots - 1];
@@ -200,7 +219,6 @@ find_standing(Standing *standing, const Float8Array *scale, double value)
 		report_malformed_scale("Its last count is no number of members.");
 	standing->members = members;
 
-	at = find_knot(values, knots, value);
 	if (at == knots)
 		standing->below = standing->through = members;
 	else

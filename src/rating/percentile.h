@@ -29,4 +29,11 @@ extern Ties read_ties(const text *ties);
 /* Look a value up that is not NaN, on a scale of percentile_scale(). */
 extern void find_standing(Standing *standing, const Float8Array *scale, double value);
 
+/* The same in two steps: the first knot that is not below the value, and what it says. */
+extern int find_knot(const double *values, int count, double value);
+extern void read_standing(Standing *standing, const Float8Array *scale, int knot, double value);
+
+/* The scale of a population that is not empty. */
+extern ArrayType *percentile_scale_of(ValueList *list);
+
 #endif							/* CUSTOMER_TIER_PERCENTILE_H */

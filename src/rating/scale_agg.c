@@ -25,7 +25,7 @@
 
 #include "numerics/exact_moments.h"
 #include "numerics/quantile.h"
-#include "value_list.h"
+#include "rating/scale_stats.h"
 
 PG_FUNCTION_INFO_V1(range_accum);
 PG_FUNCTION_INFO_V1(range_combine);
@@ -414,44 +414,45 @@ measure_moments(const double *sorted, int64 count, double *mean, double *deviati
 	return true;
 }
 
-Datum
-scale_stats_final(PG_FUNCTION_ARGS)
+/* The first seven values of a row: scale_stats, of a list that may be NULL. */
+void
+fill_scale_stats(ValueList *list, Datum *value, bool *isnull)
 {
-	ValueList  *list;
-	int64		count;
-	TupleDesc	desc;
-	Datum		value[7] = {0};
-	bool		isnull[7] = {false, true, true, true, true, true, true};
+	int64		count = list == NULL ? 0 : list->count;
 
-	get_aggregate_context(fcinfo);
-	list = PG_ARGISNULL(0) ? NULL : (ValueList *) PG_GETARG_POINTER(0);
-	count = list == NULL ? 0 : list->count;
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != 7)
-		elog(ERROR, "scale_stats does not return its row");
-	BlessTupleDesc(desc);
-
+	for (int i = 0; i < SCALE_STATS; i++)
+		isnull[i] = i > 0 && count == 0;
 	value[0] = Int64GetDatum(count);
 	if (count > 0)
 	{
 		double	   *sorted = value_list_sorted(list);
 		double		cuts[BINS - 1];
-		double		mean;
-		double		deviation;
+		double		mean = 0;
+		double		deviation = 0;
 
 		quantile_cuts(sorted, count, BINS, cuts);
 		value[1] = Float8GetDatum(sorted[0]);
 		value[2] = Float8GetDatum(sorted[count - 1]);
+		isnull[3] = isnull[4] = !measure_moments(sorted, count, &mean, &deviation);
+		value[3] = Float8GetDatum(mean);
+		value[4] = Float8GetDatum(deviation);
 		value[5] = PointerGetDatum(float8_array_from(cuts, BINS - 1));
 		value[6] = PointerGetDatum(count_bins(sorted, count, cuts));
-		memset(isnull, false, sizeof(isnull));
-		if (measure_moments(sorted, count, &mean, &deviation))
-		{
-			value[3] = Float8GetDatum(mean);
-			value[4] = Float8GetDatum(deviation);
-		}
-		else
-			isnull[3] = isnull[4] = true;
 		pfree(sorted);
 	}
+}
+
+Datum
+scale_stats_final(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	Datum		value[SCALE_STATS] = {0};
+	bool		isnull[SCALE_STATS];
+
+	get_aggregate_context(fcinfo);
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != SCALE_STATS)
+		elog(ERROR, "scale_stats does not return its row");
+	BlessTupleDesc(desc);
+	fill_scale_stats(PG_ARGISNULL(0) ? NULL : (ValueList *) PG_GETARG_POINTER(0), value, isnull);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, value, isnull)));
 }
