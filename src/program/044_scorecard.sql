@@ -110,7 +110,7 @@ COMMENT ON COLUMN %1$I.dimension.is_function IS 'whether relation_name is a set-
 COMMENT ON COLUMN %1$I.dimension.value_column IS 'column with the value, a number or boolean';
 COMMENT ON COLUMN %1$I.dimension.key_column IS 'column with the customer key';
 COMMENT ON COLUMN %1$I.dimension.day_column IS 'column with the day of the value: the latest up to as_of counts';
-COMMENT ON COLUMN %1$I.dimension.valid_from IS 'column with the first day of the value''s validity';
+COMMENT ON COLUMN %1$I.dimension.valid_from IS 'column with the first day of the value''s validity, NULL = always was';
 COMMENT ON COLUMN %1$I.dimension.valid_to IS 'column with the first day on which it is valid no more, NULL = still valid';
 COMMENT ON COLUMN %1$I.dimension.method IS 'how the value becomes points 0..100: see customer_tier.dimension_points()';
 COMMENT ON COLUMN %1$I.dimension.parameters IS 'of the method: ties (percentile); scores, cuts (score); low, high (min_max: quantiles; linear: anchors); midpoint, slope (logistic); thresholds, points (bands)';

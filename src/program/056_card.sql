@@ -148,7 +148,8 @@ $query$, schema, schema) INTO columns USING relation_no;
         conditions := conditions || '(SELECT NOT replay.is_replay FROM replay)'::text;
     END IF;
     IF r.valid_from IS NOT NULL THEN
-        conditions := conditions || format('%s <= %s', customer_tier.day_expression(r.relation_schema, r.relation_name, r.is_function, r.valid_from, zone), as_of);
+        conditions := conditions || format('(source.%I IS NULL OR %s <= %s)', r.valid_from,
+                                           customer_tier.day_expression(r.relation_schema, r.relation_name, r.is_function, r.valid_from, zone), as_of);
     END IF;
     IF r.valid_to IS NOT NULL THEN
         conditions := conditions || format('(source.%I IS NULL OR %s > %s)', r.valid_to,
