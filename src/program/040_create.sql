@@ -125,6 +125,7 @@ CREATE TABLE %1$I.run (
     grade_cuts numeric[],
     has_scales boolean NOT NULL DEFAULT false,
     is_frozen boolean NOT NULL DEFAULT false,
+    is_replay boolean NOT NULL DEFAULT false,
     is_reference boolean NOT NULL DEFAULT false,
     score_distribution float8[],
     score_deciles float8[],
@@ -166,6 +167,7 @@ COMMENT ON COLUMN %1$I.run.grade_shares IS 'shares of the grades above the lowes
 COMMENT ON COLUMN %1$I.run.grade_cuts IS 'least scores of the grades above the lowest; 101 = out of reach';
 COMMENT ON COLUMN %1$I.run.has_scales IS 'whether run_dimension still holds its scales, so that rate(as_of, run_id) works: the current run, the one before and the reference';
 COMMENT ON COLUMN %1$I.run.is_frozen IS 'whether it took over the scales of the run before (scorecard.frozen_scale)';
+COMMENT ON COLUMN %1$I.run.is_replay IS 'whether it looked back, so that dimensions whose relations know no day were left out';
 COMMENT ON COLUMN %1$I.run.is_reference IS 'the run that score_drift() compares with: the first published with the present scorecard, unless set_reference() chose another';
 COMMENT ON COLUMN %1$I.run.score_distribution IS 'percentile_scale() of the scores; kept as long as the scales';
 COMMENT ON COLUMN %1$I.run.score_deciles IS 'nine cut points that make ten parts of the scores, as far as ties allow';

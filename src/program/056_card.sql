@@ -237,7 +237,7 @@ BEGIN
     ELSE
         IF EXISTS (SELECT FROM customer_tier.card(schema) c WHERE NOT c.is_timed) THEN
             -- One customer is rated as of now: a day before that of the published ratings looks back.
-            ctes := CASE WHEN one_key IS NOT NULL THEN format(E', replay AS MATERIALIZED (\n        SELECT %s < one.published AS is_replay\n    )', as_of)
+            ctes := CASE WHEN one_key IS NOT NULL THEN format(E', replay AS MATERIALIZED (\n        SELECT %s < one.published OR one.is_replay AS is_replay\n    )', as_of)
                          ELSE format(E', replay AS MATERIALIZED (\n        SELECT customer_tier.is_replay(%L, %s, %s, %L) AS is_replay\n    )', schema, as_of, run_id, NOT all_predictions) END;
         END IF;
         FOR outside IN SELECT DISTINCT c.outside AS no FROM customer_tier.card(schema) c WHERE c.outside IS NOT NULL ORDER BY 1 LOOP
@@ -335,7 +335,7 @@ $query$
            %3$s AS dimension_points,
            -- the share of the weights for which there is a value
            CASE WHEN valued.orders = 0 THEN 0.0
-                WHEN array_position(valued.dimension_values, NULL) IS NULL THEN 1.0
+                WHEN array_position(valued.dimension_values, NULL) IS NULL THEN 1.0000
                 ELSE round(CAST((%4$s) / %5$s AS numeric), 4) END AS coverage,
            %6$s AS is_rated
       FROM valued

@@ -54,6 +54,7 @@ $query$
        SET (scores, buyers, newest_day, r_cuts, f_cuts, m_cuts, compare) =
            (SELECT m.scores, m.buyers, m.newest_day, m.r_cuts, m.f_cuts, m.m_cuts, m.compare FROM %1$I.measure(run.as_of) AS m),
            has_scales = true, is_frozen = $2 IS NOT NULL, combination = $3,
+           is_replay = EXISTS (SELECT FROM customer_tier.card(%1$L) AS c WHERE NOT c.is_timed) AND customer_tier.is_replay(%1$L, run.as_of, run.run_id, false),
            grades = $4, grade_shares = $5, grade_cuts = CASE WHEN $5 IS NULL THEN $6 END
      WHERE run.run_id = $1
 $query$, schema) USING run_id, frozen_run, card.combination, grades.codes, grades.shares, grades.cuts;
@@ -173,8 +174,9 @@ $body$
 DECLARE
     run_id bigint;
     published date;
+    is_replay boolean;
 BEGIN
-    SELECT run.run_id, run.as_of INTO one.run_id, one.published FROM %1$I.run WHERE run.is_current;
+    SELECT run.run_id, run.as_of, run.is_replay INTO one.run_id, one.published, one.is_replay FROM %1$I.run WHERE run.is_current;
     IF one.run_id IS NULL THEN
         RETURN;
     END IF;
