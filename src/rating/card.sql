@@ -14,6 +14,12 @@ COMMENT ON TYPE customer_tier.dimension_distribution IS
 
 CREATE FUNCTION customer_tier.distributions_accum(internal, raw double precision[])
 RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'distributions_accum';
+CREATE FUNCTION customer_tier.distributions_combine(internal, internal)
+RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'distributions_combine';
+CREATE FUNCTION customer_tier.distributions_serialize(internal)
+RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'distributions_serialize';
+CREATE FUNCTION customer_tier.distributions_deserialize(bytea, internal)
+RETURNS internal LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'distributions_deserialize';
 CREATE FUNCTION customer_tier.dimension_distributions_final(internal)
 RETURNS customer_tier.dimension_distribution[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'dimension_distributions_final';
 
@@ -22,6 +28,9 @@ CREATE AGGREGATE customer_tier.dimension_distributions(raw double precision[]) (
     STYPE = internal,
     SSPACE = 65536,
     FINALFUNC = customer_tier.dimension_distributions_final,
+    COMBINEFUNC = customer_tier.distributions_combine,
+    SERIALFUNC = customer_tier.distributions_serialize,
+    DESERIALFUNC = customer_tier.distributions_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.dimension_distributions(double precision[]) IS
     'how each element of the arrays is distributed, one row an element; missing (NULL) and infinite values are left out. Every array has the same length, at most 100';
