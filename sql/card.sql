@@ -72,5 +72,14 @@ SELECT customer_tier.card_points('{1}', '\x00');
 SELECT customer_tier.card_points('{1}', decode(repeat('00', 16), 'hex'));
 SELECT customer_tier.card_points('{1}', decode(repeat('00', 8) || '01000000' || '05000000' || repeat('ff', 120), 'hex'));
 SELECT customer_tier.finite_value(x) FROM (VALUES (1.5::float8), ('NaN'), ('Infinity'), (NULL)) t (x);
+CREATE FUNCTION nextafter_up(x float8) RETURNS float8 LANGUAGE sql AS 'SELECT x * (1 + 2.2e-16)';
+-- Scores are rounded as numeric rounds them: random ones, ties, and ones next to ties.
+SELECT count(*) FROM generate_series(0, 200000) i,
+       LATERAL (VALUES (i / 2000.0::float8), (i / 1999.7), ((2 * i + 1) % 2000000 / 20000.0::float8), (i % 10000 / 100.0 + 0.00005::float8),
+                       (nextafter_up(i % 1000000 / 20000.0::float8))) s (score)
+ WHERE customer_tier.rounded_score(score) IS DISTINCT FROM round(score::numeric, 4)
+    OR scale(customer_tier.rounded_score(score)) <> 4;
+SELECT customer_tier.rounded_score(x) FROM unnest('{0,100,-0,99.99995,99.999949,-1.23456,1234.56789,NaN}'::float8[]) x;
+DROP FUNCTION nextafter_up(float8);
 DROP VIEW valued, together, apart;
 DROP TABLE wide, serial, rules, card;

@@ -92,7 +92,7 @@ BEGIN
 
     PERFORM customer_tier.put_function(schema, 'points', 'as_of date, run_id bigint DEFAULT NULL::bigint',
         format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision, p_alive numeric, p_active numeric, expected_purchases numeric, expected_spend numeric, clv numeric, dimension_values double precision[], dimension_points double precision[], coverage numeric, is_rated boolean)', key_type),
-        'LANGUAGE sql STABLE PARALLEL SAFE',    -- no settings, so that it becomes part of the query that asks
+        'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
         customer_tier.points_query(schema, s, key_type, format('%I.features(points.as_of)', schema), 'points.as_of', 'points.run_id'),
         'everyone''s values in the dimensions of the scorecard, and the points 0..100 they are worth, in the order of the dimensions');
 
@@ -100,7 +100,9 @@ BEGIN
     PERFORM customer_tier.put_function(schema, 'rate', 'as_of date, run_id bigint DEFAULT NULL::bigint',
         format('TABLE(customer_id %s, %s)', key_type, rating_row),
         'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
-        customer_tier.rate_query(schema, s, format('%I.points(rate.as_of, rate.run_id)', schema), 'rate.as_of', 'rate.run_id'),
+        -- The text of points(), not a call: nothing of it is put down in between.
+        customer_tier.rate_query(schema, s, format('(%s)', customer_tier.points_query(schema, s, key_type, format('%I.features(rate.as_of)', schema), 'rate.as_of', 'rate.run_id')),
+                                 'rate.as_of', 'rate.run_id', true),
         'the ratings as of any day, from the histories and the relations of the scorecard; with run_id on that run''s cut points, scales and models, without one on cut points and scales of the day itself and the newest models fitted by then. Writes nothing');
     PERFORM customer_tier.compile_one(schema, s, key_type, rating_row);
 

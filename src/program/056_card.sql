@@ -411,7 +411,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.run_combination(name, bigint, numeric[]) IS 'internal: what a run knows of all customers'' points: the ideals of TOPSIS, and the least scores of grades given by shares';
 
-CREATE FUNCTION customer_tier.rate_query(schema name, s customer_tier.program_settings, points text, as_of text, run_id text) RETURNS text
+CREATE FUNCTION customer_tier.rate_query(schema name, s customer_tier.program_settings, points text, as_of text, run_id text, of_everyone boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 DECLARE
     scores int := customer_tier.segment_map_scores(s.segment_map);
@@ -463,7 +463,7 @@ $query$
                    customer_tier.score(points.monetary, (SELECT cuts.m_cuts FROM cuts))
                     WHEN points.orders > 0 THEN 1 END AS m_score,
                CASE WHEN points.is_rated THEN
-                   round(CAST(%6$s AS numeric), 4) END AS score
+                   customer_tier.rounded_score(%6$s) END AS score
           FROM %10$s AS points
         OFFSET 0
     )%19$s, ranked AS (
@@ -508,9 +508,9 @@ $query$,
         (SELECT coalesce(string_agg(format(', CASE WHEN scored.dimension_values[%s] %s %s THEN %s END', c.n,
                                            CASE WHEN c.higher_is_better THEN '<' ELSE '>' END, c.floor, array_position(grades, c.floor_grade)), '' ORDER BY c.n), '')
            FROM customer_tier.card(schema) c WHERE c.floor IS NOT NULL),
-        CASE WHEN card.combination = 'topsis' AND points ~ '\.points\(' THEN format(
-             'CASE WHEN %s IS NULL THEN (SELECT %s FROM %s AS points WHERE points.is_rated) ELSE kept.combination_scale END',
-             run_id, customer_tier.combination_scale_query(schema), points) ELSE 'kept.combination_scale' END,
+        CASE WHEN card.combination = 'topsis' AND of_everyone THEN format(
+             'CASE WHEN %1$s IS NULL THEN (SELECT %2$s FROM %3$I.points(%4$s, NULL) AS points WHERE points.is_rated) ELSE kept.combination_scale END',
+             run_id, customer_tier.combination_scale_query(schema), schema, as_of) ELSE 'kept.combination_scale' END,
         CASE WHEN shares = '{}' THEN '' ELSE format(
 $query$, grade_cut AS MATERIALIZED (
         -- The least score of each grade: its share of the customers is never exceeded.
@@ -525,7 +525,7 @@ $query$, grade_cut AS MATERIALIZED (
         translate(tiers::text, E'\n\r', '  '), translate(grades::text, E'\n\r', '  '));
 END
 $$;
-COMMENT ON FUNCTION customer_tier.rate_query(name, customer_tier.program_settings, text, text, text) IS 'internal: body of <schema>.rate';
+COMMENT ON FUNCTION customer_tier.rate_query(name, customer_tier.program_settings, text, text, text, boolean) IS 'internal: body of <schema>.rate';
 
 CREATE FUNCTION customer_tier.combination_scale_query(schema name) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

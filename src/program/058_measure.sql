@@ -22,7 +22,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.card_is_that_of(name, bigint) IS 'internal: whether the dimensions are those of a run, so that its scales fit';
 
 CREATE FUNCTION customer_tier.measure_run(schema name, run_id bigint) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     card record;
     frozen_run bigint;

@@ -59,3 +59,7 @@ COMMENT ON FUNCTION customer_tier.card_points(double precision[], customer_tier.
 CREATE FUNCTION customer_tier.finite_value(value double precision)
 RETURNS double precision LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'finite_value';
 COMMENT ON FUNCTION customer_tier.finite_value(double precision) IS 'the value, or NULL for NaN and the infinities';
+
+CREATE FUNCTION customer_tier.rounded_score(score double precision)
+RETURNS numeric LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'rounded_score';
+COMMENT ON FUNCTION customer_tier.rounded_score(double precision) IS 'round(score::numeric, 4), faster for scores from 0 to 100';
