@@ -35,6 +35,7 @@
 #include "utils/date.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 
 #if PG_VERSION_NUM >= 140000
 #include "utils/backend_status.h"
@@ -233,7 +234,11 @@ run_program(FunctionCallInfo fcinfo, const RunKind *kind)
 	/* In the context of SPI: it outlives the transactions of a procedure. */
 	run.kind = kind;
 	run.program = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	/* A block that may commit brings a snapshot from before its own statements. */
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
 	run.owner = program_find(run.program, run.kind->name, &run.schema);
+	PopActiveSnapshot();
 
 	if (atomic)
 	{
