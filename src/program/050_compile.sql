@@ -125,6 +125,7 @@ DECLARE
     profit text := CASE WHEN s.margin_column IS NULL THEN ''
                         ELSE format(E',\n                   customer_tier.revenue(history.profit, %s) AS profit', as_of) END;
 BEGIN
+    key_type := format_type(key_type::regtype, -1);     -- a cast to "character" would cut it to one
     histories := coalesce(histories, format('%I.history', schema));
     IF s.customers_name IS NULL THEN
         customers := format(

@@ -121,6 +121,7 @@ DECLARE
     conditions text[] := '{}';
     columns text;
 BEGIN
+    key_type := format_type(key_type::regtype, -1);     -- a cast to "character" would cut it to one
     EXECUTE format('SELECT d.*, c.is_timed FROM customer_tier.card(%L) c JOIN %I.dimension d USING (name) WHERE c.outside = $1 ORDER BY c.n LIMIT 1', schema, schema)
         INTO r USING relation_no;
     relation := format('%I.%I%s', r.relation_schema, r.relation_name, CASE WHEN r.is_function THEN format('(%s)', as_of) ELSE '' END);
