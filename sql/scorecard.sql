@@ -74,6 +74,13 @@ SELECT score, grade, orders, tier FROM customer_tier.rate_customer('shop', '700'
 SELECT score FROM shop.ratings WHERE customer_id = 7;
 ROLLBACK;
 
+-- a published day of the past is rated as it was, one at a time too
+CALL customer_tier.refresh('shop', '2024-03-01');
+SELECT is_replay FROM shop.run WHERE is_current;
+SELECT one.score = r.score AS same, one.coverage FROM shop.ratings r, customer_tier.rate_customer('shop', 7, '2024-03-01') one WHERE customer_id = 7;
+CALL customer_tier.refresh('shop', '2024-12-31');
+SELECT is_replay FROM shop.run WHERE is_current;
+
 -- ---- missing values, coverage
 UPDATE shop.scorecard SET min_coverage = 0.95;
 CALL customer_tier.refresh('shop', '2024-12-31');
@@ -213,6 +220,28 @@ SELECT kind, name, alarm, advice FROM customer_tier.score_drift('shop', (SELECT 
 CREATE TABLE customers (id int PRIMARY KEY, region text);
 INSERT INTO customers SELECT c, CASE WHEN c <= 50 THEN 'east' WHEN c < 95 THEN 'west' END FROM generate_series(1, 98) c;
 SELECT * FROM customer_tier.rating_parity('shop', 'customers', 'region', 'id');
-SELECT customer_tier.drop_program('shop');
+
+-- ---- keys of other types, in one block that makes a program, gives it a card and refreshes it
+CREATE DOMAIN customer_no AS varchar(20);
+CREATE TABLE keyed AS SELECT md5(c::text)::uuid AS u, ('Cust' || c)::customer_no AS d, ('k' || c)::char(8) AS k, c::numeric AS n, day, amount, c AS nps FROM (SELECT *, customer_id AS c FROM orders) o;
+CREATE TABLE facts AS SELECT u, d, k, n, max(nps) AS nps FROM keyed GROUP BY 1, 2, 3, 4;
+DO $$
+DECLARE
+    k text;
+    said text;
+BEGIN
+    FOREACH k IN ARRAY '{u,d,k,n}'::text[] LOOP
+        PERFORM customer_tier.create_program('by ' || k, 'public.keyed', k, 'day', 'amount', time_zone => 'UTC', purchase_model => 'none', customers => 'public.facts', customers_key => k);
+        PERFORM customer_tier.set_scorecard('by ' || k, jsonb_build_array('{"feature": "revenue"}'::jsonb, jsonb_build_object('name', 'nps', 'relation', 'public.facts', 'column', 'nps', 'key', k)));
+        CALL customer_tier.refresh('by ' || k, '2024-12-31');
+        EXECUTE format('SELECT format(''%%s: %%s customers, %%s of them explained, %%s rated alone, %%s in parity'', pg_typeof((array_agg(customer_id))[1]), count(*), count(*) FILTER (WHERE (SELECT sum(e.contribution) FROM customer_tier.explain_rating($1, r.customer_id) e) = r.score),
+                               count(*) FILTER (WHERE (SELECT o.score FROM customer_tier.rate_customer($1, r.customer_id, ''2024-12-31'') o) = r.score), (SELECT sum(p.tier_customers) FROM customer_tier.rating_parity($1, ''public.facts'', ''nps'', $2) p WHERE p.attribute_value IS NOT NULL))
+                          FROM %I.rating r', 'by ' || k) INTO said USING 'by ' || k, k::name;
+        RAISE NOTICE '%', said;
+    END LOOP;
+END $$;
+SELECT count(customer_tier.drop_program(name)) FROM customer_tier.program;
+DROP TABLE keyed, facts;
+DROP DOMAIN customer_no;
 DROP TABLE orders, surveys, contracts, credit, explained, was, customers;
 DROP FUNCTION tickets, card;

@@ -220,10 +220,10 @@ BEGIN
         RETURN QUERY SELECT '22023', format('dimension "%s" %s', d.name, p.problem), p.hint
             FROM customer_tier.parameter_problems(d.method, d.parameters, d.higher_is_better) p;
         IF d.floor_grade IS NOT NULL THEN
-            EXECUTE format('SELECT count(*) = 0 AS is_missing FROM %I.grade WHERE grade.code = $1', schema) INTO base USING d.floor_grade;
+            EXECUTE format('SELECT count(*) FILTER (WHERE grade.code = $1) = 0 AS is_missing, string_agg(grade.code, '', '' ORDER BY grade.grade_rank DESC) AS codes FROM %I.grade', schema) INTO base USING d.floor_grade;
             IF base.is_missing THEN
                 RETURN QUERY SELECT '22023', format('dimension "%s" caps the grade at "%s", which does not exist', d.name, d.floor_grade),
-                    format('SELECT code FROM %I.grade lists the grades.', schema);
+                    (SELECT format('The grades are %s. UPDATE %I.dimension SET floor_grade = ... WHERE name = %L;', base.codes, schema, d.name));
             END IF;
         END IF;
     END LOOP;

@@ -69,7 +69,8 @@ COMMENT ON FUNCTION customer_tier.contributions(float8[], float8[], float8[], te
 CREATE FUNCTION customer_tier.check_key(schema name, customer text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    key_type text := (SELECT c.type::text FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c);
+    -- a cast to "character" would cut it to one
+    key_type text := (SELECT format_type(c.type, -1) FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c);
 BEGIN
     EXECUTE format('SELECT CAST($1 AS %s)', key_type) USING customer;
     RETURN key_type;

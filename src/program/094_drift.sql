@@ -204,7 +204,7 @@ $query$
      CROSS JOIN (SELECT count(*) AS n FROM rated) AS e
       LEFT JOIN of_both AS c ON c.tier = t.tier AND c.value IS NOT DISTINCT FROM v.value
      ORDER BY v.value COLLATE "C" NULLS LAST, t.tier_rank DESC
-$query$, schema, key, key_column.type, attribute, relation, relation, customer_tier.key_equality(key_column.base_type), s.churn_days)
+$query$, schema, key, format_type(key_column.type, -1), attribute, relation, relation, customer_tier.key_equality(key_column.base_type), s.churn_days)
         USING this.as_of, this.run_id;
 END
 $$;
