@@ -9,6 +9,7 @@
 --   rate(as_of, run_id)     everyone's scores, segment, grade and tier
 --   rate_one(customer, as_of), rated_one(customer)
 --                           the same of one customer: now, or as published
+--   rated_on(run_id)        the published values on another run's scales
 --
 -- All numbers of the settings and the tiers stand in them as literals: what is
 -- edited between two refreshes changes nothing until a refresh compiles again.

@@ -199,6 +199,14 @@ BEGIN
                 'one.published', 'one.run_id', 'rated_one.customer', 'published')),
             'one.published', 'one.run_id')),
         'one customer''s rating as published, worked out again from the stored history with the values and points of the dimensions');
+    PERFORM customer_tier.put_function(schema, 'rated_on', 'run_id bigint',
+        format('TABLE(customer_id %s, %s)', key_type, rating_row),
+        'LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
+        format(body, schema, customer_tier.rate_query(schema, s,
+            format('(%s)', customer_tier.points_query(schema, s, key_type,
+                format('%I.features(one.published)', schema), 'one.published', 'rated_on.run_id', NULL, 'published')),
+            'one.published', 'rated_on.run_id')),
+        'everyone''s rating as published, but on the scales and models of another run; relations are not read again');
 
     IF EXISTS (SELECT FROM customer_tier.settings_problems(s)) THEN
         RETURN;
@@ -215,4 +223,4 @@ BEGIN
         'one customer''s rating as of a day from the orders as they are now, on the scales of the published run; an index on the customer makes it quick');
 END
 $$;
-COMMENT ON FUNCTION customer_tier.compile_one(name, customer_tier.program_settings, text, text) IS 'internal: write the functions that rate a single customer';
+COMMENT ON FUNCTION customer_tier.compile_one(name, customer_tier.program_settings, text, text) IS 'internal: write the functions that rate a single customer, or the published values once more';

@@ -89,8 +89,12 @@ $query$
 $query$, schema,
         -- Frozen scales are the reference's own: what the values are now is measured again.
         CASE WHEN this.is_frozen THEN 's.distribution' ELSE 'd.distribution' END,
-        CASE WHEN this.is_frozen THEN format('LEFT JOIN %I.scales($3, $2) AS s ON s.name = d.name', schema) ELSE '' END)
-        USING base.run_id, this.run_id, this.as_of LOOP
+        CASE WHEN this.is_frozen THEN format(
+$query$LEFT JOIN (SELECT u.distribution, u.n
+                        FROM (SELECT customer_tier.dimension_distributions(r.dimension_values) AS distributions FROM %I.rated_on($2) AS r WHERE r.orders > 0) AS x,
+                             LATERAL (SELECT (x.distributions[n]).distribution, n FROM generate_subscripts(x.distributions, 1) AS n) AS u) AS s
+        ON s.n = d."position"$query$, schema) ELSE '' END)
+        USING base.run_id, this.run_id LOOP
         kind := 'dimension';
         name := part.name;
         drift := customer_tier.drift_of(part.deciles, part.decile_counts, part.reference, part.present);
@@ -118,7 +122,7 @@ $query$, schema,
         RETURN NEXT;
         RETURN;
     END IF;
-    EXECUTE format('SELECT customer_tier.percentile_scale(CAST(r.score AS double precision)) FROM %I.rate($1, $2) AS r', schema) INTO present USING this.as_of, base.run_id;
+    EXECUTE format('SELECT customer_tier.percentile_scale(CAST(r.score AS double precision)) FROM %I.rated_on($1) AS r', schema) INTO present USING base.run_id;
     drift := customer_tier.drift_of(base.score_deciles, base.score_decile_counts, base.score_distribution, present);
     reference_customers := drift.reference_customers;
     customers := drift.customers;

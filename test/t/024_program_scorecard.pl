@@ -63,6 +63,7 @@ query(q{GRANT USAGE ON SCHEMA card TO reader; GRANT SELECT ON ALL TABLES IN SCHE
 my $explained = q{SELECT string_agg(e::text, E'\n') FROM customer_tier.explain_rating('Card "%s"', 'No. 93') e};
 my $drift = q{SELECT string_agg(e::text, E'\n') FROM customer_tier.score_drift('Card "%s"') e};
 is(query("SET ROLE reader; $explained"), query($explained), 'who may read the program has ratings explained, without a right on the relations');
+is(query("SET ROLE reader; $drift"), query($drift), 'and drift, of what was published');
 foreach my $call (
 	q{SELECT * FROM customer_tier.rate_customer('Card "%s"', 'No. 93')},
 	q{SELECT customer_tier.set_scorecard('Card "%s"', 'rfm')},
