@@ -230,10 +230,11 @@ DECLARE
     got boolean;
 BEGIN
     tried := 0; lifted := 0;
-    FOR p IN SELECT r.customer_id, e.name, e.value, CASE WHEN d.higher_is_better THEN 1e9 ELSE -1e9 END AS best, g.grade_rank AS rank
-               FROM plain.rating r JOIN plain.grade g ON g.code = r.grade, customer_tier.explain_rating('plain', r.customer_id) e JOIN plain.dimension d USING (name)
-              WHERE r.customer_id % step = 0 AND e.kind = 'dimension' AND e.value_for_next_grade IS NULL
-                AND NOT EXISTS (SELECT FROM customer_tier.explain_rating('plain', r.customer_id) v WHERE v.name = e.name AND v.kind = 'veto' AND v.value_for_next_grade IS NOT NULL) LOOP
+    FOR p IN SELECT * FROM (SELECT r.customer_id, e.kind, e.name, e.value, CASE WHEN d.higher_is_better THEN 1e9 ELSE -1e9 END AS best, g.grade_rank AS rank,
+                                   bool_and(e.value_for_next_grade IS NULL) OVER (PARTITION BY r.customer_id, e.name) AS is_silent
+                              FROM plain.rating r JOIN plain.grade g ON g.code = r.grade, customer_tier.explain_rating('plain', r.customer_id) e JOIN plain.dimension d USING (name)
+                             WHERE r.customer_id % step = 0) e
+              WHERE e.kind = 'dimension' AND e.is_silent LOOP
         tried := tried + 1;
         EXECUTE format('UPDATE facts SET %I = $1 WHERE customer_id = $2', p.name) USING p.best, p.customer_id;
         SELECT g.grade_rank > p.rank INTO got FROM customer_tier.rate_customer('plain', p.customer_id, '2024-12-31') c JOIN plain.grade g ON g.code = c.grade;
@@ -259,25 +260,22 @@ BEGIN
     RETURN QUERY SELECT 'nor does any value where none is told', p.tried, p.lifted;
     -- Better in one dimension on a frozen scale: no score falls, nobody else's changes.
     UPDATE plain.scorecard SET frozen_scale = true;
+    CREATE TEMP TABLE was AS SELECT r.customer_id, r.score, r.grade FROM plain.rating r;
+    CREATE TEMP TABLE kept AS SELECT * FROM facts;
     FOR n IN 1..8 LOOP
-        CREATE TEMP TABLE was AS SELECT r.customer_id, r.score FROM plain.rating r;
-        CREATE TEMP TABLE kept AS SELECT * FROM facts;
         EXECUTE format('UPDATE facts SET v%1$s = v%1$s + CASE WHEN d.higher_is_better THEN 1 ELSE -1 END * (1 + random_of(%2$L || customer_id, 20)) FROM plain.dimension d WHERE d.name = %3$L AND customer_id %% 3 = 0', n, way || n, 'v' || n);
         CALL customer_tier.refresh('plain', '2024-12-31');
         RETURN QUERY SELECT 'better in v' || n, count(*) FILTER (WHERE r.score <> w.score), count(*) FILTER (WHERE r.score < w.score OR r.score <> w.score AND w.customer_id % 3 <> 0) FROM plain.rating r JOIN was w USING (customer_id);
         TRUNCATE facts;
         INSERT INTO facts SELECT * FROM kept;
-        DROP TABLE was, kept;
-        CALL customer_tier.refresh('plain', '2024-12-31');
     END LOOP;
     UPDATE plain.scorecard SET frozen_scale = false;
     -- Other units of what is measured on its own scale.
-    CREATE TEMP TABLE was AS SELECT r.customer_id, r.score, r.grade FROM plain.rating r;
     UPDATE facts SET v1 = v1 * 1000, v2 = v2 * 1000, v4 = v4 * 1000, v6 = v6 * 1000;
     CALL customer_tier.refresh('plain', '2024-12-31');
     RETURN QUERY SELECT 'other units', count(*), count(*) FILTER (WHERE r.score IS DISTINCT FROM w.score OR r.grade IS DISTINCT FROM w.grade) FROM plain.rating r JOIN was w USING (customer_id);
     UPDATE facts SET v1 = v1 / 1000, v2 = v2 / 1000, v4 = v4 / 1000, v6 = v6 / 1000;
-    DROP TABLE was;
+    DROP TABLE was, kept;
     CALL customer_tier.refresh('plain', '2024-12-31');
 END $$;
 SELECT facts_card('mean');
