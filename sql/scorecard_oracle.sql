@@ -161,7 +161,7 @@ ANALYZE orders, surveys;
 CALL customer_tier.refresh('plain', '2024-12-31');
 SELECT 'breaks', changed FROM plain.run WHERE is_current;
 CREATE TABLE scales AS SELECT d.* FROM plain.run_dimension d JOIN plain.run USING (run_id) WHERE is_current;
-SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 3; SET parallel_leader_participation = off;
+SET parallel_setup_cost = 10; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 3; SET parallel_leader_participation = off;
 CALL customer_tier.refresh('plain', '2024-12-31');
 SELECT 'breaks', changed FROM plain.run WHERE is_current;
 SELECT 'breaks', count(*) FROM plain.run_dimension d JOIN plain.run USING (run_id) JOIN scales s USING ("position")
