@@ -78,8 +78,15 @@ ROLLBACK;
 CALL customer_tier.refresh('shop', '2024-03-01');
 SELECT is_replay FROM shop.run WHERE is_current;
 SELECT one.score = r.score AS same, one.coverage FROM shop.ratings r, customer_tier.rate_customer('shop', 7, '2024-03-01') one WHERE customer_id = 7;
+UPDATE shop.dimension SET missing = CASE name WHEN 'overdue' THEN 'worst' ELSE 'neutral' END WHERE name IN ('overdue', 'friendly');
+CALL customer_tier.refresh('shop', '2024-03-01');
+SELECT one.score = r.score AS same, r.score = (SELECT sum(contribution) FROM customer_tier.explain_rating('shop', 7)) AS explained FROM shop.ratings r, customer_tier.rate_customer('shop', 7, '2024-03-01') one WHERE customer_id = 7;
+SELECT round(sum(psi)::numeric, 3) FROM customer_tier.score_drift('shop') WHERE kind = 'score';
 CALL customer_tier.refresh('shop', '2024-12-31');
 SELECT is_replay FROM shop.run WHERE is_current;
+SELECT count(*) FILTER (WHERE r.score = (SELECT sum(contribution) FROM customer_tier.explain_rating('shop', r.customer_id))) FROM shop.rating r;
+SELECT sum(psi) > 0 AS "more dimensions than in the replay" FROM customer_tier.score_drift('shop') WHERE kind = 'score';
+UPDATE shop.dimension SET missing = 'renormalise' WHERE name IN ('overdue', 'friendly');
 
 -- ---- missing values, coverage
 UPDATE shop.scorecard SET min_coverage = 0.95;

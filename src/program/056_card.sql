@@ -230,6 +230,9 @@ BEGIN
         s.purchase_model := 'none';
     END IF;
     IF published IS NOT NULL THEN
+        IF EXISTS (SELECT FROM customer_tier.card(schema) c WHERE NOT c.is_timed) THEN
+            ctes := E', replay AS MATERIALIZED (\n        SELECT one.is_replay\n    )';
+        END IF;
         -- What the relations said at the last refresh.
         joins := format(E'\n          LEFT JOIN %I.rating AS published ON published.customer_id %s features.customer_id', schema, equality);
         SELECT string_agg(CASE WHEN c.outside IS NULL THEN c.value ELSE format('published.outside_values[%s]', c.outside_no) END, E',\n                          ' ORDER BY c.n)
@@ -364,7 +367,7 @@ $card$, card AS MATERIALIZED (
                FROM customer_tier.card(schema) c)) ELSE '' END,
         CASE WHEN one_key IS NULL THEN 'customer_tier.card_points(valued.dimension_values, (SELECT card.scales FROM card))'
              ELSE 'CASE WHEN valued.orders > 0 THEN ARRAY[' ||
-        (SELECT string_agg(CASE WHEN c.is_timed OR published IS NOT NULL OR c.missing IN ('renormalise', 'no_rating') THEN p.points
+        (SELECT string_agg(CASE WHEN c.is_timed OR c.missing IN ('renormalise', 'no_rating') THEN p.points
                                 ELSE format('CASE WHEN NOT (SELECT replay.is_replay FROM replay) THEN %s END', p.points) END,
                            E',\n                     ' ORDER BY c.n)
            FROM customer_tier.card(schema) c,
