@@ -372,10 +372,9 @@ $card$, card AS MATERIALIZED (
                            E',\n                     ' ORDER BY c.n)
            FROM customer_tier.card(schema) c,
                 -- One customer's points need a few numbers of a scale, which stays where it is.
-                LATERAL (SELECT CASE WHEN one_key IS NULL THEN format('(SELECT scale.scale FROM scale WHERE scale."position" = %s)', c.n)
-                                     ELSE format('(SELECT %s FROM %I.run_dimension AS d WHERE d.run_id = %s AND d."position" = %s)',
-                                                 CASE c.method WHEN 'percentile' THEN format('customer_tier.scale_around(d.distribution, valued.dimension_values[%s])', c.n) ELSE 'd.scale' END,
-                                                 schema, run_id, c.n) END AS scale) k,
+                LATERAL (SELECT format('(SELECT %s FROM %I.run_dimension AS d WHERE d.run_id = %s AND d."position" = %s)',
+                                       CASE c.method WHEN 'percentile' THEN format('customer_tier.scale_around(d.distribution, valued.dimension_values[%s])', c.n) ELSE 'd.scale' END,
+                                       schema, run_id, c.n) AS scale) k,
                 -- Nothing in the window is worse than anything, even where there is no scale.
                 LATERAL (SELECT format(CASE WHEN c.feature IN ('frequency', 'monetary') THEN 'CASE WHEN valued.frequency > 0 THEN %s ELSE 0 END' ELSE '%s' END, d.points) AS base
                            FROM (SELECT format('customer_tier.dimension_points(valued.dimension_values[%s], %L, %s, %s%s)',
