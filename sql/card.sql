@@ -1,7 +1,7 @@
 -- All dimensions at once are what each of them is alone.
 SET client_min_messages = warning;
 CREATE TABLE wide AS
-    SELECT n, ARRAY[n % 7, CASE WHEN n % 5 > 0 THEN (n * 7919) % 10007 END, CASE WHEN n % 11 = 0 THEN '-Infinity' WHEN n % 13 = 0 THEN 'Infinity' ELSE n / 3.0 END, NULL]::float8[] AS v
+    SELECT n, ARRAY[n % 7, CASE WHEN n % 5 > 0 THEN (n * 7919) % 10007 END, CASE WHEN n % 11 = 0 THEN '-Infinity' WHEN n % 13 = 0 THEN 'Infinity' ELSE n / 3.0::float8 END, NULL]::float8[] AS v
       FROM generate_series(1, 20000) n;
 ANALYZE wide;
 CREATE VIEW apart AS
