@@ -317,6 +317,10 @@ SELECT * FROM p.rate('2024-06-30');
 SELECT name, psi, alarm, advice FROM customer_tier.score_drift('p');
 SELECT * FROM customer_tier.rating_parity('p', 'survey', 'remark', 'customer_id');
 SELECT * FROM attempt($$ SELECT customer_tier.weigh_scorecard('p', 'critic') $$) \gx
+-- a floor, and no grade at all
+DELETE FROM p.grade;
+UPDATE p.dimension SET floor = 0, floor_grade = 'A' WHERE "position" = 1;
+SELECT problem, hint FROM customer_tier.check_program('p') WHERE problem ~ 'caps';
 SELECT customer_tier.drop_program('p'), customer_tier.drop_program('q');
 DROP VIEW doubled;
 DROP TABLE orders, survey, measured, published, before;

@@ -223,7 +223,8 @@ BEGIN
             EXECUTE format('SELECT count(*) FILTER (WHERE grade.code = $1) = 0 AS is_missing, string_agg(grade.code, '', '' ORDER BY grade.grade_rank DESC) AS codes FROM %I.grade', schema) INTO base USING d.floor_grade;
             IF base.is_missing THEN
                 RETURN QUERY SELECT '22023', format('dimension "%s" caps the grade at "%s", which does not exist', d.name, d.floor_grade),
-                    (SELECT format('The grades are %s. UPDATE %I.dimension SET floor_grade = ... WHERE name = %L;', base.codes, schema, d.name));
+                    CASE WHEN base.codes IS NULL THEN format('There are no grades: customer_tier.set_grades(%L, ...) makes some.', (customer_tier.program_settings(schema)).program)
+                         ELSE format('The grades are %s. UPDATE %I.dimension SET floor_grade = ... WHERE name = %L;', base.codes, schema, d.name) END;
             END IF;
         END IF;
     END LOOP;
