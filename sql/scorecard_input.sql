@@ -258,6 +258,12 @@ SELECT customer_tier.set_scorecard('p', '[{"feature": "revenue"}, {"name": "n", 
 CALL customer_tier.refresh('p', '2024-06-30');
 SELECT name, d.customers, absent, minimum, maximum FROM p.run_dimension d JOIN p.run USING (run_id) WHERE is_current ORDER BY "position";
 SELECT customer_id, coverage FROM p.ratings WHERE coverage < 1 ORDER BY 1;
+-- weights are those of the published points, whatever the relation says since
+CREATE TEMP TABLE weighed AS SELECT name, weight FROM customer_tier.weigh_scorecard('p', 'critic');
+UPDATE measured SET n = customer_id % 3, d = -customer_id;
+SELECT count(*) = 3 AND bool_and(w.weight = b.weight) AS the_same FROM weighed AS b JOIN customer_tier.weigh_scorecard('p', 'critic') AS w USING (name);
+UPDATE p.dimension SET weight = 1;
+DROP TABLE weighed;
 
 -- ---- a dimension with no value at all
 TRUNCATE measured;

@@ -4,22 +4,22 @@ CREATE FUNCTION customer_tier.objective_weights(schema name, method text, OUT we
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     program text := (customer_tier.program_settings(schema)).program;
-    day date;
 BEGIN
-    EXECUTE format('SELECT run.run_id, run.as_of FROM %I.run WHERE run.is_current', schema) INTO run_id, day;
+    EXECUTE format('SELECT run.run_id FROM %I.run WHERE run.is_current', schema) INTO run_id;
     IF run_id IS NULL OR NOT customer_tier.card_is_that_of(schema, run_id) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('no published ratings of program "%s" have the dimensions of its scorecard', program),
             DETAIL = format('Weights by %s look at the points of all customers.', method),
             HINT = format('CALL customer_tier.refresh(%L); then weigh again.', program);
     END IF;
+    -- As published: what the relations say by now is another rating's.
     -- Customers who lack a value say nothing about how the dimensions differ.
     EXECUTE format(
 $query$
-    SELECT customer_tier.%I(p.dimension_points), count(*)
-      FROM %I.points($1, $2) AS p
-     WHERE p.is_rated AND array_position(p.dimension_points, NULL) IS NULL
-$query$, method || '_weights', schema) INTO weights, customers USING day, run_id;
+    SELECT customer_tier.%I(r.dimension_points), count(*)
+      FROM %I.rated_on($1) AS r
+     WHERE r.orders > 0 AND array_position(r.dimension_points, NULL) IS NULL
+$query$, method || '_weights', schema) INTO weights, customers USING run_id;
     IF customers = 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found',
             MESSAGE = format('no customer of program "%s" has points in every dimension', program),
