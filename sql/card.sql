@@ -47,7 +47,7 @@ SELECT count(*) AS differ
   FROM valued, LATERAL customer_tier.card_points(raw, (SELECT scales FROM card)) p, rules r,
        LATERAL (SELECT CASE WHEN raw[d] = CASE WHEN higher_is_better THEN '-Infinity' ELSE 'Infinity' END::float8 THEN 0
                             ELSE coalesce(customer_tier.dimension_points(raw[d], method, scale, higher_is_better, ties),
-                                          CASE missing WHEN 'neutral' THEN 50 WHEN 'worst' THEN 0 END) END) one (points)
+                                          CASE WHEN raw[d] IS NOT NULL OR missing = 'neutral' THEN 50 WHEN missing = 'worst' THEN 0 END) END) one (points)
  WHERE p[d] IS DISTINCT FROM one.points;
 -- Cards that change from row to row.
 SELECT n, customer_tier.card_points(ARRAY[5, 50], customer_tier.card_scales(ARRAY[ROW('linear', ARRAY[0, n], true, NULL, 'worst'), ROW('identity', NULL, n = 10, NULL, 'worst')]::customer_tier.card_scale[]))

@@ -252,3 +252,26 @@ DROP TABLE keyed, facts;
 DROP DOMAIN customer_no;
 DROP TABLE orders, surveys, contracts, credit, explained, was, customers;
 DROP FUNCTION tickets, card;
+
+-- A run without anybody to measure stands in nobody's way.
+CREATE TABLE late (id bigint, c int, at date, a numeric);
+SELECT customer_tier.create_program('late', 'late', 'c', 'at', 'a', time_zone => 'UTC', window_days => 30, purchase_model => 'none');
+SELECT customer_tier.set_scorecard('late', 'rfm', frozen_scale => true);
+CALL customer_tier.refresh('late', '2024-12-31');
+INSERT INTO late SELECT c, c, '2024-11-01', c FROM generate_series(1, 20) c;
+SELECT score, r_score, f_score, m_score FROM customer_tier.rate_customer('late', 3, '2024-12-31');
+SELECT count(*) FROM customer_tier.score_drift('late');
+CALL customer_tier.refresh('late', '2024-12-31');
+INSERT INTO late VALUES (21, 3, '2024-12-30', 5);
+SELECT score, r_score, f_score, m_score FROM customer_tier.rate_customer('late', 3, '2024-12-31');
+CALL customer_tier.refresh('late', '2024-12-31');
+SELECT count(*), count(score) FROM late.ratings;
+
+-- What cannot be is not promised: no day to come, no probability above 1.
+SELECT customer_tier.create_program('bounds', 'late', 'c', 'at', 'a', time_zone => 'UTC', purchase_model => 'none');
+SELECT customer_tier.set_scorecard('bounds', '[{"feature": "recency", "method": "z_score", "weight": 1}, {"feature": "tenure", "method": "z_score", "higher_is_better": false}, {"feature": "revenue"}]');
+CALL customer_tier.refresh('bounds', '2024-12-31');
+SELECT count(*) > 0 AS explained, count(*) FILTER (WHERE e.value_for_next_grade < 0) AS impossible
+  FROM bounds.ratings r, LATERAL customer_tier.explain_rating('bounds', r.customer_id) e;
+SELECT customer_tier.drop_program('late'), customer_tier.drop_program('bounds');
+DROP TABLE late;

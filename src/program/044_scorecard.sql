@@ -3,30 +3,30 @@
 -- program's schema, edited there or through set_scorecard().
 
 CREATE FUNCTION customer_tier.dimension_features() RETURNS TABLE (
-    feature text, label text, label_zh text, higher_is_better boolean, needs_model boolean, expression text, explanation text)
+    feature text, label text, label_zh text, higher_is_better boolean, needs_model boolean, lowest float8, highest float8, expression text, explanation text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     -- The expression reads the columns of the program's features() and of its
     -- predictions.  Frequency and monetary value of who ordered nothing in the
     -- window are worse than everybody's who did.
     VALUES
-        ('recency', 'Recency', '最近购买', false, false, 'features.recency_days', 'days since the last order'),
-        ('frequency', 'Frequency', '购买频率', true, false, $q$CASE WHEN features.frequency > 0 THEN features.frequency ELSE '-Infinity' END$q$, 'number of orders, in the window if there is one'),
-        ('monetary', 'Monetary value', '购买金额', true, false, $q$CASE WHEN features.frequency > 0 THEN features.monetary ELSE '-Infinity' END$q$, 'revenue or average order (settings.monetary), in the window if there is one, in currency units'),
-        ('orders', 'Orders', '订单数', true, false, 'features.orders', 'number of orders, ever'),
-        ('revenue', 'Revenue', '销售额', true, false, 'features.revenue', 'sum of all amounts net of refunds, in currency units'),
-        ('average_order', 'Average order', '客单价', true, false, 'features.average_order', 'revenue / orders, in currency units'),
-        ('tenure', 'Tenure', '客户关系时长', true, false, 'features.as_of - features.first_day', 'days since the first order'),
-        ('regularity', 'Regularity', '购买规律性', true, false, 'features.regularity', 'geometric over arithmetic mean of the times between purchase days, 0..1, 1 = like clockwork, about 0.56 = at random; NULL below two such times'),
-        ('refund_rate', 'Refund rate', '退款率', false, false, 'features.refunded / nullif(features.revenue + features.refunded, 0)', 'refunds / orders, both as amounts, 0..1'),
-        ('trend', 'Growth', '增长趋势', true, false, 'features.trend', 'growth of the last window_days (365 without a window) over as many before: (last - before) / (last + before) of the revenue, -1..1; NULL when there is none in either'),
-        ('margin', 'Margin', '利润率', true, false, 'features.margin', 'margin as a share of the revenue'),
-        ('p_alive', 'Probability alive', '存活概率', true, true, 'features.p_alive', 'probability that the customer has not dropped out, 0..1'),
-        ('p_active', 'Probability active', '活跃概率', true, true, 'features.p_active', 'probability of a purchase within churn_days, 0..1'),
-        ('expected_purchases', 'Expected purchases', '预期购买次数', true, true, 'features.expected_purchases', 'expected days with a purchase within horizon_days'),
-        ('expected_spend', 'Expected spend', '预期客单价', true, true, 'features.expected_spend', 'expected amount of a day with a purchase, in currency units'),
-        ('clv', 'Lifetime value', '客户生命周期价值', true, true, 'features.clv', 'discounted value of the purchases expected within horizon_days, in currency units')
+        ('recency', 'Recency', '最近购买', false, false, 0::float8, NULL::float8, 'features.recency_days', 'days since the last order'),
+        ('frequency', 'Frequency', '购买频率', true, false, 0, NULL, $q$CASE WHEN features.frequency > 0 THEN features.frequency ELSE '-Infinity' END$q$, 'number of orders, in the window if there is one'),
+        ('monetary', 'Monetary value', '购买金额', true, false, NULL, NULL, $q$CASE WHEN features.frequency > 0 THEN features.monetary ELSE '-Infinity' END$q$, 'revenue or average order (settings.monetary), in the window if there is one, in currency units'),
+        ('orders', 'Orders', '订单数', true, false, 0, NULL, 'features.orders', 'number of orders, ever'),
+        ('revenue', 'Revenue', '销售额', true, false, NULL, NULL, 'features.revenue', 'sum of all amounts net of refunds, in currency units'),
+        ('average_order', 'Average order', '客单价', true, false, NULL, NULL, 'features.average_order', 'revenue / orders, in currency units'),
+        ('tenure', 'Tenure', '客户关系时长', true, false, 0, NULL, 'features.as_of - features.first_day', 'days since the first order'),
+        ('regularity', 'Regularity', '购买规律性', true, false, 0, 1, 'features.regularity', 'geometric over arithmetic mean of the times between purchase days, 0..1, 1 = like clockwork, about 0.56 = at random; NULL below two such times'),
+        ('refund_rate', 'Refund rate', '退款率', false, false, 0, NULL, 'features.refunded / nullif(features.revenue + features.refunded, 0)', 'refunds / orders, both as amounts, 0..1'),
+        ('trend', 'Growth', '增长趋势', true, false, -1, 1, 'features.trend', 'growth of the last window_days (365 without a window) over as many before: (last - before) / (last + before) of the revenue, -1..1; NULL when there is none in either'),
+        ('margin', 'Margin', '利润率', true, false, -1, 1, 'features.margin', 'margin as a share of the revenue'),
+        ('p_alive', 'Probability alive', '存活概率', true, true, 0, 1, 'features.p_alive', 'probability that the customer has not dropped out, 0..1'),
+        ('p_active', 'Probability active', '活跃概率', true, true, 0, 1, 'features.p_active', 'probability of a purchase within churn_days, 0..1'),
+        ('expected_purchases', 'Expected purchases', '预期购买次数', true, true, 0, NULL, 'features.expected_purchases', 'expected days with a purchase within horizon_days'),
+        ('expected_spend', 'Expected spend', '预期客单价', true, true, NULL, NULL, 'features.expected_spend', 'expected amount of a day with a purchase, in currency units'),
+        ('clv', 'Lifetime value', '客户生命周期价值', true, true, NULL, NULL, 'features.clv', 'discounted value of the purchases expected within horizon_days, in currency units')
 $$;
-COMMENT ON FUNCTION customer_tier.dimension_features() IS 'what a dimension can take from the purchase side: the built-in features, their labels and units, and whether higher is better';
+COMMENT ON FUNCTION customer_tier.dimension_features() IS 'what a dimension can take from the purchase side: the built-in features, their labels and units, whether higher is better, and the least and the greatest value there can be';
 
 CREATE TABLE customer_tier.scorecard_preset (
     preset text NOT NULL CHECK (preset <> ''),

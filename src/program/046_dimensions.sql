@@ -162,6 +162,11 @@ BEGIN
         END IF;
     END LOOP;
 
+    IF d.day_column IS NOT NULL AND coalesce(d.valid_from, d.valid_to) IS NOT NULL THEN
+        RETURN QUERY SELECT '22023', format('%s has both a day ("%s") and a validity ("%s")', option, d.day_column, coalesce(d.valid_from, d.valid_to)),
+            'Name the day of a value, of which the latest counts, or the days between which it holds.'::text;
+    END IF;
+
     -- Two values for one customer, where nothing says which of them counts.
     IF relation IS NOT NULL AND coalesce(d.day_column, d.valid_from, d.valid_to) IS NULL
        AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1 AND i.indpred IS NULL

@@ -375,8 +375,10 @@ $card$, card AS MATERIALIZED (
                 LATERAL (SELECT format('(SELECT %s FROM %I.run_dimension AS d WHERE d.run_id = %s AND d."position" = %s)',
                                        CASE c.method WHEN 'percentile' THEN format('customer_tier.scale_around(d.distribution, valued.dimension_values[%s])', c.n) ELSE 'd.scale' END,
                                        schema, run_id, c.n) AS scale) k,
-                -- Nothing in the window is worse than anything, even where there is no scale.
-                LATERAL (SELECT format(CASE WHEN c.feature IN ('frequency', 'monetary') THEN 'CASE WHEN valued.frequency > 0 THEN %s ELSE 0 END' ELSE '%s' END, d.points) AS base
+                -- Nothing in the window is worse than anything; a value without a scale, which
+                -- nobody had when it was measured, is neither good nor bad.
+                LATERAL (SELECT format(CASE WHEN c.feature IN ('frequency', 'monetary') THEN 'CASE WHEN valued.frequency > 0 THEN coalesce(%s, 50) ELSE 0 END'
+                                             ELSE 'coalesce(%s, CASE WHEN valued.dimension_values[' || c.n || '] IS NOT NULL THEN 50 END)' END, d.points) AS base
                            FROM (SELECT format('customer_tier.dimension_points(valued.dimension_values[%s], %L, %s, %s%s)',
                                        c.n, c.method, k.scale, c.higher_is_better::text, CASE WHEN c.ties IS NULL THEN '' ELSE format(', %L', c.ties) END) AS points) AS d) b,
                 LATERAL (SELECT CASE c.missing WHEN 'neutral' THEN format('coalesce(%s, 50)', b.base) WHEN 'worst' THEN format('coalesce(%s, 0)', b.base) ELSE b.base END AS points) p)
@@ -456,13 +458,15 @@ $query$
     ), scored AS (
         SELECT points.*,
                -- 1 .. %5$s, %5$s is best; few days since the last order are good.
+               -- A run without any value has no cut points: then all are alike.
                CASE WHEN points.orders > 0 THEN
-                   %5$s + 1 - customer_tier.score(points.recency_days, (SELECT cuts.r_cuts FROM cuts)) END AS r_score,
+                   CASE WHEN (SELECT cuts.r_cuts FROM cuts) IS NULL THEN %5$s
+                        ELSE %5$s + 1 - customer_tier.score(points.recency_days, (SELECT cuts.r_cuts FROM cuts)) END END AS r_score,
                -- Who ordered nothing in the window is below everybody who did.
-               CASE WHEN points.frequency > 0 THEN
+               CASE WHEN points.frequency > 0 AND (SELECT cuts.f_cuts FROM cuts) IS NOT NULL THEN
                    customer_tier.score(points.frequency, (SELECT cuts.f_cuts FROM cuts))
                     WHEN points.orders > 0 THEN 1 END AS f_score,
-               CASE WHEN points.frequency > 0 THEN
+               CASE WHEN points.frequency > 0 AND (SELECT cuts.m_cuts FROM cuts) IS NOT NULL THEN
                    customer_tier.score(points.monetary, (SELECT cuts.m_cuts FROM cuts))
                     WHEN points.orders > 0 THEN 1 END AS m_score,
                CASE WHEN points.is_rated THEN

@@ -36,7 +36,7 @@ BEGIN
                       FROM %I.grade', schema) INTO grades;
     IF card.frozen_scale THEN
         EXECUTE format('SELECT current.run_id FROM %1$I.run AS current, %1$I.run AS this
-                         WHERE current.is_current AND current.has_scales AND this.run_id = $1
+                         WHERE current.is_current AND current.has_scales AND current.buyers > 0 AND this.run_id = $1
                            AND current.scores = customer_tier.segment_map_scores((SELECT settings.segment_map FROM %1$I.settings))
                            AND current.combination = $2
                            AND customer_tier.card_is_that_of(%1$L, current.run_id)', schema)
@@ -44,7 +44,7 @@ BEGIN
         EXECUTE format('SELECT run.run_id FROM %I.run WHERE run.is_current', schema) INTO published_run;
         IF frozen_run IS NULL AND published_run IS NOT NULL THEN
             RAISE NOTICE USING MESSAGE = 'the scales are frozen, but were measured anew',
-                DETAIL = format('Run %s has other dimensions, methods, scores or another combination than the scorecard has now.', published_run);
+                DETAIL = format('Run %s has other dimensions, methods, scores or another combination than the scorecard has now, or no customer.', published_run);
         END IF;
     END IF;
 

@@ -45,8 +45,11 @@ COMMENT ON FUNCTION customer_tier.refresh_fail(name, bigint, text, text) IS 'int
 CREATE FUNCTION customer_tier.refresh_lock(schema name, run_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- One refresh at a time; nobody who reads or writes rows waits for it.
+    -- One refresh at a time; nobody who reads or writes histories waits for it.
     EXECUTE format('LOCK TABLE %I.history IN SHARE UPDATE EXCLUSIVE MODE', schema);
+    -- One configuration from the first phase to the last: whoever edits it
+    -- meanwhile waits, whoever reads it does not.
+    EXECUTE format('LOCK TABLE %1$I.settings, %1$I.tier, %1$I.dimension, %1$I.scorecard, %1$I.grade IN SHARE MODE', schema);
     -- Runs whose session is gone: the server or the session was killed.
     EXECUTE format('UPDATE %I.run SET status = ''failed'', finished_at = clock_timestamp(), error_code = ''57P01'',
                            error = ''the session or the server stopped before the refresh had finished''
@@ -55,7 +58,7 @@ BEGIN
         USING run_id;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.refresh_lock(name, bigint) IS 'internal: wait until no other refresh of the program is under way';
+COMMENT ON FUNCTION customer_tier.refresh_lock(name, bigint) IS 'internal: wait until no other refresh of the program is under way, nor anybody editing its configuration';
 
 CREATE FUNCTION customer_tier.refresh_check(schema name, run_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -153,9 +153,10 @@ BEGIN
 
     FOR d IN EXECUTE format(
 $query$
-    SELECT d.*, coalesce(label.label, d.name) AS label, coalesce(label.label_zh, d.name) AS label_zh
+    SELECT d.*, coalesce(label.label, d.name) AS label, coalesce(label.label_zh, d.name) AS label_zh, feature.lowest, feature.highest
       FROM %1$I.run_dimension AS d
       LEFT JOIN %1$I.dimension AS label USING (name)
+      LEFT JOIN customer_tier.dimension_features() AS feature ON feature.feature = label.feature
      WHERE d.run_id = $1
      ORDER BY d."position"
 $query$, schema) USING run.run_id LOOP
@@ -184,6 +185,10 @@ $query$, schema) USING run.run_id LOOP
                 d.method, CASE d.method WHEN 'percentile' THEN d.distribution ELSE d.scale END, d.higher_is_better, d.ties);
             IF value_for_next_grade IS NOT NULL AND d.floor IS NOT NULL AND array_position(run.grades, d.floor_grade) <= own_rank THEN
                 value_for_next_grade := CASE WHEN d.higher_is_better THEN greatest(value_for_next_grade, d.floor) ELSE least(value_for_next_grade, d.floor) END;
+            END IF;
+            -- No customer can have bought tomorrow, or be alive by more than 100 %.
+            IF value_for_next_grade < d.lowest OR value_for_next_grade > d.highest THEN
+                value_for_next_grade := NULL;
             END IF;
         END IF;
         RETURN NEXT;

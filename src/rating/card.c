@@ -329,7 +329,8 @@ block_points(const CardRule *rule, int first, double value)
  * card_points(raw float8[], card) -> float8[]
  *
  * An infinitely bad value is known to be worse than anything: no points,
- * whatever the scale, and even without one.
+ * whatever the scale, and even without one.  Any other value that has no scale,
+ * because nobody had one when it was measured, is neither good nor bad.
  */
 Datum
 card_points(PG_FUNCTION_ARGS)
@@ -371,7 +372,7 @@ card_points(PG_FUNCTION_ARGS)
 			else
 				result = rule_points(&rule->rule, value);
 		}
-		else if (rule->missing == MISSING_NEUTRAL)
+		else if (!missing || rule->missing == MISSING_NEUTRAL)
 			result = 50;
 		else
 			isnull[i] = rule->missing == MISSING_NOTHING;

@@ -54,7 +54,7 @@ COMMENT ON FUNCTION customer_tier.card_scales(customer_tier.card_scale[]) IS 'pu
 CREATE FUNCTION customer_tier.card_points(raw double precision[], card customer_tier.compiled_card)
 RETURNS double precision[] LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'card_points';
 COMMENT ON FUNCTION customer_tier.card_points(double precision[], customer_tier.compiled_card) IS
-    'points 0 to 100 in every dimension of a card, as dimension_points() gives them one by one; an infinitely bad value has 0, a missing one what its dimension says';
+    'points 0 to 100 in every dimension of a card, as dimension_points() gives them one by one; an infinitely bad value has 0, one without a scale to compare it with 50, a missing one what its dimension says';
 
 CREATE FUNCTION customer_tier.finite_value(value double precision)
 RETURNS double precision LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'finite_value';
