@@ -264,7 +264,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.card_problems(name) IS 'internal: what is wrong with the scorecard of a program; no row = nothing';
 
-CREATE FUNCTION customer_tier.owned_schema(program text, action text) RETURNS name
+CREATE FUNCTION customer_tier.program_schema(program text) RETURNS name
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     its_schema name;
@@ -282,12 +282,12 @@ BEGIN
     RETURN its_schema;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.owned_schema(text, text) IS 'internal: the schema of a program, or an error that says why there is none';
+COMMENT ON FUNCTION customer_tier.program_schema(text) IS 'internal: the schema of a program, or an error that says why there is none';
 
 CREATE FUNCTION customer_tier.set_scorecard(program text, dimensions jsonb, combination text DEFAULT NULL, min_coverage numeric DEFAULT NULL, frozen_scale boolean DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    schema name := customer_tier.owned_schema(program, 'set');
+    schema name := customer_tier.program_schema(program);
     wrong record;
 BEGIN
     IF jsonb_typeof(dimensions) = 'string' THEN
@@ -333,7 +333,7 @@ COMMENT ON FUNCTION customer_tier.set_scorecard(text, text, text, numeric, boole
 CREATE FUNCTION customer_tier.set_grades(program text, grades jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    schema name := customer_tier.owned_schema(program, 'set');
+    schema name := customer_tier.program_schema(program);
     example CONSTANT text := 'Such as ''[{"code": "A", "min_score": 80}, {"code": "B", "min_score": 50}, {"code": "C"}]'', or with "share": 0.05 in place of min_score.';
     given record;
     problem text;

@@ -88,7 +88,7 @@ RETURNS TABLE ("position" int, kind text, name text, label text, label_zh text, 
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    schema name := customer_tier.owned_schema(program, 'explain');
+    schema name := customer_tier.program_schema(program);
     key_type text := customer_tier.check_key(schema, customer);
     run record;
     rated record;
@@ -236,7 +236,7 @@ RETURNS TABLE (first_day date, last_day date, orders bigint, purchase_days int, 
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    schema name := customer_tier.owned_schema(program, 'rate');
+    schema name := customer_tier.program_schema(program);
     key_type text := customer_tier.check_key(schema, customer);
     day date := rate_customer.as_of;
     zone text;

@@ -35,7 +35,7 @@ RETURNS TABLE (name text, weight float8, previous_weight float8)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    schema name := customer_tier.owned_schema(program, 'weigh');
+    schema name := customer_tier.program_schema(program);
     names text[];
     old float8[];
     new float8[];

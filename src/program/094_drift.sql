@@ -5,7 +5,7 @@ CREATE FUNCTION customer_tier.set_reference(program text, run_id bigint DEFAULT 
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    schema name := customer_tier.owned_schema(program, 'set');
+    schema name := customer_tier.program_schema(program);
     chosen bigint;
 BEGIN
     EXECUTE format('SELECT run.run_id FROM %I.run WHERE run.has_scales AND run.status = ''published'' AND CASE WHEN $1 IS NULL THEN run.is_current ELSE run.run_id = $1 END', schema)
@@ -55,7 +55,7 @@ RETURNS TABLE (kind text, name text, reference_run bigint, run_id bigint, refere
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    schema name := customer_tier.owned_schema(program, 'compare');
+    schema name := customer_tier.program_schema(program);
     this record;
     base record;
     part record;
@@ -142,7 +142,7 @@ RETURNS TABLE (attribute_value text, tier text, customers bigint, tier_customers
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    schema name := customer_tier.owned_schema(program, 'compare');
+    schema name := customer_tier.program_schema(program);
     s customer_tier.program_settings := customer_tier.program_settings(schema);
     key_column record;
     part record;

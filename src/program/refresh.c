@@ -1,7 +1,7 @@
 /*
  * refresh.c
  *	  CALL customer_tier.refresh(program, as_of) and fit(program, as_of): the
- *	  frame around the phases of a run, which are SQL (055_fit.sql,
+ *	  frame around the phases of a run, which are SQL (052_fit.sql,
  *	  060_refresh.sql).
  *
  * The frame decides three things.
