@@ -14,7 +14,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" customer_t
 
 # Rooms in dependency order; a room's install SQL stands beside its C, its
 # files in the order of their names.
-ROOMS = history score clv rating program
+ROOMS = history score clv rating tier program
 ROOM_SQL = src/customer_tier.sql $(foreach room,$(ROOMS),$(sort $(wildcard src/$(room)/*.sql)))
 ROOM_C = $(sort $(wildcard src/*.c src/*/*.c src/*/*/*.c))
 OBJS = $(ROOM_C:.c=.o)
@@ -48,7 +48,7 @@ customer_tier--$(EXTVERSION).sql: $(ROOM_SQL) customer_tier.control Makefile
 
 # Plain C (what knows nothing of postgres.h): numerics and the models, sanitised.
 UNIT = $(sort $(basename $(notdir $(wildcard test/unit/*.c))))
-UNIT_C = $(wildcard src/numerics/*.c src/clv/models/*.c)
+UNIT_C = $(wildcard src/numerics/*.c src/clv/models/*.c) src/tier/machine.c src/tier/calendar.c src/tier/limits.c
 UNIT_CFLAGS = -std=gnu99 -g -O1 -Wall -Wextra -Werror -ffp-contract=off -fsanitize=address,undefined -fno-sanitize-recover=all
 .PHONY: unitcheck
 unitcheck:

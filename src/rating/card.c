@@ -408,7 +408,6 @@ rounded_score(PG_FUNCTION_ARGS)
 	double		score = PG_GETARG_FLOAT8(0);
 	double		units = score * 10000;
 	double		whole = floor(units);
-	char		digits[16];
 
 	if (!(score >= 0 && score <= 100) || fabs(units - whole - 0.5) < 1e-6)
 		return DirectFunctionCall2(numeric_round,
@@ -416,14 +415,7 @@ rounded_score(PG_FUNCTION_ARGS)
 								   Int32GetDatum(4));
 	if (units - whole > 0.5)
 		whole += 1;
-#if PG_VERSION_NUM >= 140000
-	(void) digits;
 	PG_RETURN_NUMERIC(int64_div_fast_to_numeric((int64) whole, 4));
-#else
-	snprintf(digits, sizeof(digits), "%d.%04d", (int) whole / 10000, (int) whole % 10000);
-	return DirectFunctionCall3(numeric_in, CStringGetDatum(digits), ObjectIdGetDatum(InvalidOid),
-							   Int32GetDatum(-1));
-#endif
 }
 
 /* finite_value(value float8) -> float8: NULL for what is no number or has no end. */
