@@ -71,20 +71,6 @@ CREATE TABLE %1$I.history (
 COMMENT ON TABLE %1$I.history IS 'purchase history of every customer of the source, up to its newest row';
 COMMENT ON COLUMN %1$I.history.customer_id IS 'customer key, as in the source';
 
-CREATE TABLE %1$I.tier (
-    tier_rank int PRIMARY KEY CHECK (tier_rank >= 1),
-    code text NOT NULL UNIQUE CHECK (code <> ''),
-    label text NOT NULL,
-    label_zh text NOT NULL,
-    min_score numeric CHECK (min_score BETWEEN 0 AND 100)
-);
-COMMENT ON TABLE %1$I.tier IS 'the tiers; edit them, the next refresh follows (labels show at once)';
-COMMENT ON COLUMN %1$I.tier.tier_rank IS '1 = base tier, then upwards without gaps';
-COMMENT ON COLUMN %1$I.tier.code IS 'code of the tier, as it stands in ratings.tier';
-COMMENT ON COLUMN %1$I.tier.label IS 'English label';
-COMMENT ON COLUMN %1$I.tier.label_zh IS 'Chinese label';
-COMMENT ON COLUMN %1$I.tier.min_score IS 'least score (0..100) of the tier; NULL or 0 for the base tier, rising with the rank';
-
 CREATE TABLE %1$I.segment (
     code text PRIMARY KEY,
     label text NOT NULL,
@@ -130,6 +116,11 @@ CREATE TABLE %1$I.run (
     score_distribution float8[],
     score_deciles float8[],
     score_decile_counts bigint[],
+    previous_as_of date,
+    terms_id bigint,
+    tier_places float8[],
+    upgrades bigint,
+    downgrades bigint,
     purchase_model_id bigint,
     spend_model_id bigint,
     model_problem text,
@@ -167,6 +158,11 @@ COMMENT ON COLUMN %1$I.run.grade_shares IS 'shares of the grades above the lowes
 COMMENT ON COLUMN %1$I.run.grade_cuts IS 'least scores of the grades above the lowest; 101 = out of reach';
 COMMENT ON COLUMN %1$I.run.has_scales IS 'whether run_dimension still holds its scales, so that rate(as_of, run_id) works: the current run, the one before and the reference';
 COMMENT ON COLUMN %1$I.run.is_frozen IS 'whether it took over the scales of the run before (scorecard.frozen_scale)';
+COMMENT ON COLUMN %1$I.run.previous_as_of IS 'the day evaluated before this one; NULL = none';
+COMMENT ON COLUMN %1$I.run.terms_id IS 'rules and policy of its tiers (tier_terms)';
+COMMENT ON COLUMN %1$I.run.tier_places IS 'what shares and capacities of tiers left, from customer_tier.tier_seats(); NULL when there are none';
+COMMENT ON COLUMN %1$I.run.upgrades IS 'customers who climbed';
+COMMENT ON COLUMN %1$I.run.downgrades IS 'customers who fell';
 COMMENT ON COLUMN %1$I.run.is_replay IS 'whether it looked back, so that dimensions whose relations know no day were left out';
 COMMENT ON COLUMN %1$I.run.is_reference IS 'the run that score_drift() compares with: the first published with the present scorecard, unless set_reference() chose another';
 COMMENT ON COLUMN %1$I.run.score_distribution IS 'percentile_scale() of the scores; kept as long as the scales';
@@ -205,12 +201,29 @@ CREATE TABLE %1$I.rating (
     previous_tier text,
     tier_reason text NOT NULL,
     score_to_next_tier numeric(7,4),
+    amount_to_next_tier numeric,
+    score_to_stay numeric(7,4),
+    amount_to_stay numeric,
+    drops_on date,
+    terms_id bigint,
+    up_runs int NOT NULL DEFAULT 0,
+    up_since date,
+    down_runs int NOT NULL DEFAULT 0,
+    down_since date,
+    state_before text,
     coverage numeric(5,4) NOT NULL,
     outside_values float8[]
 ) WITH (fillfactor = 50);
+COMMENT ON COLUMN %1$I.rating.terms_id IS 'terms (tier_terms) under which the tier was granted';
+COMMENT ON COLUMN %1$I.rating.up_runs IS 'runs in a row in which a higher tier''s rule held, while they are not enough';
+COMMENT ON COLUMN %1$I.rating.up_since IS 'the first of these';
+COMMENT ON COLUMN %1$I.rating.down_runs IS 'failing runs in a row, while they are not enough to fall';
+COMMENT ON COLUMN %1$I.rating.down_since IS 'the first of these';
+COMMENT ON COLUMN %1$I.rating.state_before IS 'customer_tier.tier_state before this day, so that the day can be run again; NULL = the same as now, or none';
 COMMENT ON COLUMN %1$I.rating.outside_values IS 'values of the dimensions that come from relations, in the order of run_dimension, as the last refresh saw them; NULL when there are none';
 COMMENT ON TABLE %1$I.rating IS 'what is stored of the ratings; read the view ratings, which adds the day and the labels';
 $ddl$, schema, key_type);
+    PERFORM customer_tier.create_tier_tables(schema, key_type);
     PERFORM customer_tier.create_model_tables(schema);
     PERFORM customer_tier.create_scorecard_tables(schema, key_type);
 
@@ -258,8 +271,12 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         ('tier_rank', true, 'rank of the tier, 1 = base tier'),
         ('tier_since', true, 'as_of of the run at which the customer came into this tier'),
         ('previous_tier', true, 'code of the tier before; NULL when there was none'),
-        ('tier_reason', true, 'why this tier: score = reached its least score, base = below every threshold, unrated = no score, prospect = no order yet'),
-        ('score_to_next_tier', true, 'points of score missing to the next tier; NULL in the top tier and for a prospect'),
+        ('tier_reason', true, 'why this tier: qualified = its entry rule holds, kept = its stay rule, base = no rule of a higher tier holds, unrated = the same, without a score, waiting = a higher tier''s rule holds but not for long enough, hold, grace or period = failing but protected (tier_policy), upgraded, downgraded, revoked (by a refund) or rules (the tier before is no more) = moved by this run, refunded = sent back too much, override or locked = a person decided, prospect = no order yet'),
+        ('score_to_next_tier', true, 'points of score missing to the next tier; NULL in the top tier, for a prospect, and where points alone would not do'),
+        ('amount_to_next_tier', true, 'revenue missing to the next tier, in currency units, where its rule asks for revenue; with score_to_next_tier when both are missing'),
+        ('score_to_stay', true, 'who is failing: points of score missing to stay'),
+        ('amount_to_stay', true, 'who is failing: revenue missing to stay, in currency units'),
+        ('drops_on', true, 'who is failing: the day of the downgrade if nothing changes, with a run every day'),
         ('coverage', true, 'share of the weights of the score for which there are data, 0..1; 0 for a prospect')
 $$;
 COMMENT ON FUNCTION customer_tier.rating_columns() IS 'internal: the columns of the view ratings, in order, and whether they are stored in the table rating';
@@ -408,8 +425,8 @@ BEGIN
                 purchase_model, horizon_days, annual_discount, margin, margin_column, churn_days, refit_days, history_complete_from)
          SELECT ($1).*', new_schema) USING s;
     EXECUTE format(
-        'INSERT INTO %I.tier (tier_rank, code, label, label_zh, min_score)
-         SELECT tier_rank, code, label, label_zh, min_score FROM customer_tier.tier_preset WHERE preset = $1', new_schema)
+        'INSERT INTO %I.tier (tier_rank, code, label, label_zh, colour, min_score)
+         SELECT tier_rank, code, label, label_zh, colour, min_score FROM customer_tier.tier_preset WHERE preset = $1', new_schema)
         USING create_program.preset;
     PERFORM customer_tier.put_dimensions(new_schema, jsonb_build_array(
         jsonb_build_object('feature', 'recency', 'weight', weights[1]),
@@ -531,7 +548,7 @@ BEGIN
             HINT = 'Restore it first, or create the program with customer_tier.create_program.';
     END IF;
     SELECT string_agg(format('%I', t), ', ') INTO missing
-      FROM unnest('{settings,history,tier,segment,dimension,scorecard,grade,run,run_dimension,weighting,model,forecast,rating}'::text[]) t
+      FROM unnest('{settings,history,tier,tier_policy,tier_change,tier_terms,tier_history,tier_correction,tier_override,tier_event,segment,dimension,scorecard,grade,run,run_dimension,weighting,model,forecast,rating}'::text[]) t
      WHERE to_regclass(format('%I.%I', adopt_program.schema, t)) IS NULL;
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
