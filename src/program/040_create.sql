@@ -433,7 +433,7 @@ BEGIN
         jsonb_build_object('feature', 'frequency', 'weight', weights[2]),
         jsonb_build_object('feature', 'monetary', 'weight', weights[3])));
     PERFORM customer_tier.add_segments(new_schema);
-    FOR wrong IN SELECT * FROM customer_tier.tier_problems(new_schema) LOOP
+    FOR wrong IN SELECT * FROM customer_tier.terms_problems(new_schema, NULL) LOOP
         RAISE EXCEPTION USING ERRCODE = wrong.code, MESSAGE = wrong.problem, HINT = wrong.hint;
     END LOOP;
     PERFORM customer_tier.compile_program(new_schema);

@@ -89,7 +89,7 @@ CREATE TABLE %1$I.tier_terms (
 );
 COMMENT ON TABLE %1$I.tier_terms IS 'rules and policy that were in force, one row each time they changed; written by refresh';
 COMMENT ON COLUMN %1$I.tier_terms.terms_id IS 'number of the terms, as in tier_history';
-COMMENT ON COLUMN %1$I.tier_terms.valid_from IS 'as_of of the first refresh that followed them';
+COMMENT ON COLUMN %1$I.tier_terms.valid_from IS 'as_of of the first refresh that followed them; -infinity for those the program was made with';
 COMMENT ON COLUMN %1$I.tier_terms.terms IS 'tiers from the base up, and the policy';
 
 CREATE TABLE %1$I.tier_history (

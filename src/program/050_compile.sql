@@ -36,7 +36,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.put_function(name, name, text, text, text, text, text) IS 'internal: create or replace a function of a program, unless it is the same already';
 
-CREATE FUNCTION customer_tier.compile_program(schema name) RETURNS void
+CREATE FUNCTION customer_tier.compile_program(schema name, as_of date DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
@@ -48,6 +48,8 @@ DECLARE
 BEGIN
     SELECT * INTO key_column FROM customer_tier.relation_column(history, 'customer_id');
     key_type := key_column.type;    -- functions know no length
+    -- The terms that are in force are kept first: rules of tiers are read from there.
+    PERFORM customer_tier.put_terms(schema, coalesce(as_of, customer_tier.published_day(schema), '-infinity'));
     equality := customer_tier.key_equality(key_column.base_type);
 
     -- DROP EXTENSION ... CASCADE takes these columns; the next refresh fills them.
@@ -76,7 +78,7 @@ BEGIN
     END IF;
 
     PERFORM customer_tier.put_function(schema, 'features', 'as_of date',
-        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision, repeats double precision, last_at double precision, age double precision, repeat_mean double precision, margin double precision, regularity double precision, trend double precision)', key_type),
+        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision, repeats double precision, last_at double precision, age double precision, repeat_mean double precision, margin double precision, regularity double precision, trend double precision, history customer_tier.purchase_history)', key_type),
         'LANGUAGE sql STABLE PARALLEL SAFE',
         customer_tier.features_query(schema, s, key_type, equality, key_column.collate_clause),
         'what is known of every customer as of a day: everything up to and including as_of; frequency and monetary are what F and M score; repeats, last_at, age and repeat_mean are what models of purchases and spend read (btyd(): repeat purchase days, weeks from the first to the last, weeks from the first to as_of, mean amount of the repeat days); margin is the share of the revenue that was earned, or that of the program');
@@ -94,19 +96,17 @@ BEGIN
         'the dimensions of the scorecard, measured as of a day over everyone who has ordered: their scales and how their values are distributed; with run_id on that run''s models');
 
     PERFORM customer_tier.put_function(schema, 'points', 'as_of date, run_id bigint DEFAULT NULL::bigint',
-        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision, p_alive numeric, p_active numeric, expected_purchases numeric, expected_spend numeric, clv numeric, dimension_values double precision[], dimension_points double precision[], coverage numeric, is_rated boolean)', key_type),
+        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision, p_alive numeric, p_active numeric, expected_purchases numeric, expected_spend numeric, clv numeric, dimension_values double precision[], dimension_points double precision[], coverage numeric, is_rated boolean, history customer_tier.purchase_history)', key_type),
         'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
         customer_tier.points_query(schema, s, key_type, format('%I.features(points.as_of)', schema), 'points.as_of', 'points.run_id'),
         'everyone''s values in the dimensions of the scorecard, and the points 0..100 they are worth, in the order of the dimensions');
 
-    rating_row := 'first_day date, last_day date, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, r_score integer, f_score integer, m_score integer, segment text, lifecycle_stage text, p_alive numeric, p_active numeric, expected_purchases numeric, expected_spend numeric, clv numeric, score numeric, grade text, tier text, tier_rank integer, tier_reason text, score_to_next_tier numeric, coverage numeric, dimension_values double precision[], dimension_points double precision[]';
+    rating_row := 'first_day date, last_day date, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, r_score integer, f_score integer, m_score integer, segment text, lifecycle_stage text, p_alive numeric, p_active numeric, expected_purchases numeric, expected_spend numeric, clv numeric, score numeric, grade text, tier text, tier_rank integer, tier_since date, previous_tier text, tier_reason text, score_to_next_tier numeric, amount_to_next_tier numeric, score_to_stay numeric, amount_to_stay numeric, drops_on date, coverage numeric, dimension_values double precision[], dimension_points double precision[], tier_state customer_tier.tier_state, state_before customer_tier.tier_state, moved_by text';
     PERFORM customer_tier.put_function(schema, 'rate', 'as_of date, run_id bigint DEFAULT NULL::bigint',
         format('TABLE(customer_id %s, %s)', key_type, rating_row),
         'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
-        -- The text of points(), not a call: nothing of it is put down in between.
-        customer_tier.rate_query(schema, s, format('(%s)', customer_tier.points_query(schema, s, key_type, format('%I.features(rate.as_of)', schema), 'rate.as_of', 'rate.run_id')),
-                                 'rate.as_of', 'rate.run_id', true),
-        'the ratings as of any day, from the histories and the relations of the scorecard; with run_id on that run''s cut points, scales and models, without one on cut points and scales of the day itself and the newest models fitted by then. Writes nothing');
+        customer_tier.everyone_query(schema, s, 'rate.as_of', 'rate.run_id', 'ratings'),
+        'the ratings as of any day, from the histories and the relations of the scorecard; with run_id on that run''s cut points, scales and models, without one on cut points and scales of the day itself and the newest models fitted by then. Tiers go on from the published ones for their day and later, and are those of a first evaluation for earlier days. Writes nothing');
     PERFORM customer_tier.compile_one(schema, s, key_type, rating_row);
 
     IF to_regclass(format('%I.ratings', schema)) IS NULL THEN
@@ -117,7 +117,17 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.compile_program(name) IS 'internal: write the functions and views in a program''s schema from its settings; refresh and adopt_program do it by themselves';
+COMMENT ON FUNCTION customer_tier.compile_program(name, date) IS 'internal: write the functions and views in a program''s schema from its settings; refresh and adopt_program do it by themselves';
+
+CREATE FUNCTION customer_tier.everyone_query(schema name, s customer_tier.program_settings, as_of text, run_id text, output text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- The text of points(), not a call: nothing of it is put down in between.
+    SELECT customer_tier.rate_query(schema, s,
+               format('(%s)', customer_tier.points_query(schema, s, (SELECT c.type::text FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c),
+                                                         format('%I.features(%s)', schema, as_of), as_of, run_id)),
+               as_of, run_id, true, output)
+$$;
+COMMENT ON FUNCTION customer_tier.everyone_query(name, customer_tier.program_settings, text, text, text) IS 'internal: the query that rates everybody, or with output places or inputs what their tiers are decided by';
 
 CREATE FUNCTION customer_tier.features_query(schema name, s customer_tier.program_settings, key_type text, equality text, collate_clause text,
     histories text DEFAULT NULL, as_of text DEFAULT 'features.as_of', one_key text DEFAULT NULL) RETURNS text
@@ -178,7 +188,8 @@ $query$
            CAST(%6$s AS double precision) AS margin,
            CASE WHEN (customer.b).frequency >= 2 AND (customer.b).recency > 0 THEN
                exp((customer.b).litt / (customer.b).frequency) / ((customer.b).recency / (customer.b).frequency) END AS regularity,
-           customer_tier.growth(customer.history, %7$s, %8$s) AS trend
+           customer_tier.growth(customer.history, %7$s, %8$s) AS trend,
+           customer.history
       FROM (
 %4$s
             OFFSET 0    -- one call of features() and btyd() a customer
@@ -322,6 +333,10 @@ SELECT rating.customer_id,
        rating.previous_tier,
        rating.tier_reason,
        rating.score_to_next_tier,
+       rating.amount_to_next_tier,
+       rating.score_to_stay,
+       rating.amount_to_stay,
+       rating.drops_on,
        rating.coverage
   FROM %1$I.rating
   LEFT JOIN %1$I.run AS published ON published.is_current

@@ -2,7 +2,16 @@
 -- scale, its points, and the score.  What is here makes text; 050_compile.sql
 -- writes it into the program's functions.
 
-CREATE FUNCTION customer_tier.card(schema name)
+CREATE FUNCTION customer_tier.configured(schema name, relation name, key name, changes jsonb) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN changes IS NULL THEN format('%I.%I', schema, relation)
+                WHEN key IS NULL THEN format('(SELECT (jsonb_populate_record(kept, %L)).* FROM %I.%I AS kept)', changes, schema, relation)
+                ELSE format('(SELECT (jsonb_populate_record(kept, CAST(%1$L AS jsonb)->kept.%2$I)).* FROM %3$I.%4$I AS kept WHERE (CAST(%1$L AS jsonb)->kept.%2$I) IS DISTINCT FROM ''null'')',
+                            changes, key, schema, relation) END
+$$;
+COMMENT ON FUNCTION customer_tier.configured(name, name, name, jsonb) IS 'internal: a table of the configuration as an item of FROM, with changes that are tried out: an object of columns, or one by key';
+
+CREATE FUNCTION customer_tier.card(schema name, what_if jsonb DEFAULT NULL)
 RETURNS TABLE (n int, name text, label text, feature text, weight float8, higher_is_better boolean, needs_model boolean, outside int, is_timed boolean, value text,
                method text, parameters jsonb, ties text, missing text, floor float8, floor_grade text, measured text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
@@ -30,13 +39,13 @@ $query$
                                                dimension.key_column, dimension.day_column, dimension.valid_from, dimension.valid_to) AS relation_no,
                    dimension.feature IS NOT NULL OR dimension.is_function OR dimension.day_column IS NOT NULL
                    OR dimension.valid_from IS NOT NULL OR dimension.valid_to IS NOT NULL AS is_timed
-              FROM %I.dimension) AS d
+              FROM %s AS dimension) AS d
       LEFT JOIN customer_tier.dimension_features() AS f USING (feature)
      ORDER BY d.n
-$query$, schema);
+$query$, customer_tier.configured(schema, 'dimension', 'name', what_if->'dimensions'));
 END
 $$;
-COMMENT ON FUNCTION customer_tier.card(name) IS 'internal: the dimensions of a program in order, with the SQL of their values and of their scales (a format of the value and of a condition)';
+COMMENT ON FUNCTION customer_tier.card(name, jsonb) IS 'internal: the dimensions of a program in order, as they are or as they would be, with the SQL of their values and of their scales (a format of the value and of a condition)';
 
 CREATE FUNCTION customer_tier.logistic_scale(measured float8[], midpoint float8, slope float8) RETURNS float8[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -341,7 +350,8 @@ $query$
            CASE WHEN valued.orders = 0 THEN 0.0
                 WHEN array_position(valued.dimension_values, NULL) IS NULL THEN 1.0000
                 ELSE round(CAST((%4$s) / %5$s AS numeric), 4) END AS coverage,
-           %6$s AS is_rated
+           %6$s AS is_rated,
+           valued.history
       FROM valued
 $query$,
         customer_tier.values_query(schema, s, key_type, people, as_of, run_id, true, one_key, published),
@@ -391,7 +401,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.points_query(name, customer_tier.program_settings, text, text, text, text, text, text) IS 'internal: body of <schema>.points';
 
-CREATE FUNCTION customer_tier.combined_query(schema name, points text, combination_scale text) RETURNS text
+CREATE FUNCTION customer_tier.combined_query(schema name, s customer_tier.program_settings, points text, combination_scale text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 DECLARE
     card record;
@@ -405,7 +415,7 @@ BEGIN
         ELSE format('customer_tier.weighted_score(%s, %s)', points, weights) END;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.combined_query(name, text, text) IS 'internal: the SQL that makes one score of a customer''s points';
+COMMENT ON FUNCTION customer_tier.combined_query(name, customer_tier.program_settings, text, text) IS 'internal: the SQL that makes one score of a customer''s points';
 
 CREATE FUNCTION customer_tier.run_combination(schema name, run_id bigint, shares numeric[], OUT combination_scale float8[], OUT grade_cuts numeric[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -416,20 +426,16 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.run_combination(name, bigint, numeric[]) IS 'internal: what a run knows of all customers'' points: the ideals of TOPSIS, and the least scores of grades given by shares';
 
-CREATE FUNCTION customer_tier.rate_query(schema name, s customer_tier.program_settings, points text, as_of text, run_id text, of_everyone boolean DEFAULT false) RETURNS text
+CREATE FUNCTION customer_tier.rate_query(schema name, s customer_tier.program_settings, points text, as_of text, run_id text,
+    of_everyone boolean DEFAULT false, output text DEFAULT 'ratings') RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 DECLARE
     scores int := customer_tier.segment_map_scores(s.segment_map);
-    tiers text[];
-    thresholds numeric[];
     grades text[];
     grade_cuts numeric[];
     shares numeric[];
     card record;
 BEGIN
-    EXECUTE format('SELECT array_agg(code ORDER BY tier_rank),
-                           coalesce(array_agg(min_score ORDER BY tier_rank) FILTER (WHERE tier_rank > 1), ''{}'')
-                      FROM %I.tier', schema) INTO tiers, thresholds;
     EXECUTE format('SELECT array_agg(code ORDER BY grade_rank),
                            coalesce(array_agg(min_score ORDER BY grade_rank) FILTER (WHERE grade_rank > 1), ''{}''),
                            coalesce(array_agg(share ORDER BY grade_rank) FILTER (WHERE grade_rank > 1 AND share IS NOT NULL), ''{}'')
@@ -437,31 +443,29 @@ BEGIN
     EXECUTE format('SELECT scorecard.* FROM %I.scorecard', schema) INTO card;
     RETURN format(
 $query$
-    -- Tiers from the base up: %21$s.
-    -- Their least scores: %2$s.
-    -- Grades from the lowest up: %22$s.
+    -- Grades from the lowest up: %18$s.
     WITH cuts AS MATERIALIZED (
         SELECT measured.r_cuts, measured.f_cuts, measured.m_cuts, measured.compare
-          FROM %3$I.measure(%12$s) AS measured
-         WHERE %13$s IS NULL
+          FROM %1$I.measure(%10$s) AS measured
+         WHERE %11$s IS NULL
         UNION ALL
         SELECT kept.r_cuts, kept.f_cuts, kept.m_cuts, kept.compare
-          FROM customer_tier.run_cuts(%4$L, %13$s) AS kept
+          FROM customer_tier.run_cuts(%2$L, %11$s) AS kept
     ), cell AS MATERIALIZED (
         -- The limit tells the planner how few they are.
         SELECT cells.r, cells.f, cells.m, cells.segment
-          FROM customer_tier.segment_cells(%7$L, %8$s) AS cells
-         LIMIT %9$s
+          FROM customer_tier.segment_cells(%5$L, %6$s) AS cells
+         LIMIT %7$s
     ), combination AS MATERIALIZED (
-        SELECT %18$s AS scale, kept.grade_cuts
-          FROM customer_tier.run_combination(%4$L, %13$s, %20$L) AS kept
+        SELECT %16$s AS scale, kept.grade_cuts
+          FROM customer_tier.run_combination(%2$L, %11$s, %19$L) AS kept
     ), scored AS (
         SELECT points.*,
-               -- 1 .. %5$s, %5$s is best; few days since the last order are good.
+               -- 1 .. %3$s, %3$s is best; few days since the last order are good.
                -- A run without any value has no cut points: then all are alike.
                CASE WHEN points.orders > 0 THEN
-                   CASE WHEN (SELECT cuts.r_cuts FROM cuts) IS NULL THEN %5$s
-                        ELSE %5$s + 1 - customer_tier.score(points.recency_days, (SELECT cuts.r_cuts FROM cuts)) END END AS r_score,
+                   CASE WHEN (SELECT cuts.r_cuts FROM cuts) IS NULL THEN %3$s
+                        ELSE %3$s + 1 - customer_tier.score(points.recency_days, (SELECT cuts.r_cuts FROM cuts)) END END AS r_score,
                -- Who ordered nothing in the window is below everybody who did.
                CASE WHEN points.frequency > 0 AND (SELECT cuts.f_cuts FROM cuts) IS NOT NULL THEN
                    customer_tier.score(points.frequency, (SELECT cuts.f_cuts FROM cuts))
@@ -470,43 +474,28 @@ $query$
                    customer_tier.score(points.monetary, (SELECT cuts.m_cuts FROM cuts))
                     WHEN points.orders > 0 THEN 1 END AS m_score,
                CASE WHEN points.is_rated THEN
-                   customer_tier.rounded_score(%6$s) END AS score
-          FROM %10$s AS points
+                   customer_tier.rounded_score(%4$s) END AS score
+          FROM %8$s AS points
         OFFSET 0
-    )%19$s, ranked AS (
+    )%17$s, ranked AS (
         SELECT scored.*,
-               1 + coalesce(width_bucket(scored.score, CAST(%2$L AS numeric[])), 0) AS tier_rank,
-               CASE WHEN scored.coverage >= %14$s THEN
-                   least(1 + width_bucket(scored.score, %16$s)%17$s) END AS grade_rank
+               CASE WHEN scored.coverage >= %12$s THEN
+                   least(1 + width_bucket(scored.score, %14$s)%15$s) END AS grade_rank,
+               CASE WHEN scored.orders > 0 THEN cell.segment ELSE 'prospects' END AS segment,
+               -- What p_active is where it is not known: low after twice %9$s days.
+               CASE WHEN scored.orders = 0 THEN 'prospect'
+                    WHEN scored.purchase_days = 1 AND scored.recency_days < %9$s THEN 'new'
+                    WHEN scored.p_active >= 0.5 THEN 'active'
+                    WHEN coalesce(scored.p_active >= 0.1, scored.recency_days < 2 * %9$s)
+                    THEN CASE WHEN scored.recency_days < %9$s THEN 'active' ELSE 'at_risk' END
+                    ELSE CASE WHEN scored.recency_days < %9$s THEN 'at_risk' ELSE 'churned' END END AS lifecycle_stage
           FROM scored
-        OFFSET 0
-    )
-    SELECT ranked.customer_id, ranked.first_day, ranked.last_day, ranked.orders, ranked.purchase_days,
-           ranked.revenue, ranked.refunded, ranked.average_order,
-           ranked.r_score, ranked.f_score, ranked.m_score,
-           CASE WHEN ranked.orders > 0 THEN cell.segment ELSE 'prospects' END AS segment,
-           -- What p_active is where it is not known: low after twice %11$s days.
-           CASE WHEN ranked.orders = 0 THEN 'prospect'
-                WHEN ranked.purchase_days = 1 AND ranked.recency_days < %11$s THEN 'new'
-                WHEN ranked.p_active >= 0.5 THEN 'active'
-                WHEN coalesce(ranked.p_active >= 0.1, ranked.recency_days < 2 * %11$s)
-                THEN CASE WHEN ranked.recency_days < %11$s THEN 'active' ELSE 'at_risk' END
-                ELSE CASE WHEN ranked.recency_days < %11$s THEN 'at_risk' ELSE 'churned' END END AS lifecycle_stage,
-           ranked.p_alive, ranked.p_active, ranked.expected_purchases, ranked.expected_spend, ranked.clv,
-           ranked.score,
-           CASE WHEN ranked.score IS NOT NULL THEN (CAST(%15$L AS text[]))[ranked.grade_rank] END AS grade,
-           (CAST(%1$L AS text[]))[ranked.tier_rank] AS tier,
-           ranked.tier_rank,
-           CASE WHEN ranked.orders = 0 THEN 'prospect' WHEN ranked.score IS NULL THEN 'unrated'
-                WHEN ranked.tier_rank = 1 THEN 'base' ELSE 'score' END AS tier_reason,
-           (CAST(%2$L AS numeric[]))[ranked.tier_rank] - ranked.score AS score_to_next_tier,
-           ranked.coverage, ranked.dimension_values, ranked.dimension_points
-      FROM ranked
-      LEFT JOIN cell
-        ON cell.r = ranked.r_score AND cell.f = ranked.f_score AND cell.m = ranked.m_score
+          LEFT JOIN cell
+            ON cell.r = scored.r_score AND cell.f = scored.f_score AND cell.m = scored.m_score
+    ), %20$s
 $query$,
-        tiers, thresholds, schema, schema, scores,
-        customer_tier.combined_query(schema, 'points.dimension_points', '(SELECT combination.scale FROM combination)'),
+        schema, schema, scores,
+        customer_tier.combined_query(schema, s, 'points.dimension_points', '(SELECT combination.scale FROM combination)'),
         s.segment_map,
         CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN '(SELECT cuts.compare FROM cuts)' ELSE 'NULL' END,
         scores ^ 3, points, s.churn_days, as_of, run_id, card.min_coverage, grades,
@@ -527,12 +516,13 @@ $query$, grade_cut AS MATERIALIZED (
                                        WHERE so_far.better_or_equal <= wanted.share * so_far.everyone), 101)
                        FROM unnest(CAST(%L AS numeric[])) AS wanted (share)
                       ORDER BY wanted.share DESC) AS grade_cuts
-    )$query$, shares) END, shares,
+    )$query$, shares) END,
         -- A name of several lines would end its comment.
-        translate(tiers::text, E'\n\r', '  '), translate(grades::text, E'\n\r', '  '));
+        translate(grades::text, E'\n\r', '  '), shares,
+        customer_tier.tier_query(schema, s, as_of, run_id, of_everyone, output, grades));
 END
 $$;
-COMMENT ON FUNCTION customer_tier.rate_query(name, customer_tier.program_settings, text, text, text, boolean) IS 'internal: body of <schema>.rate';
+COMMENT ON FUNCTION customer_tier.rate_query(name, customer_tier.program_settings, text, text, text, boolean, text) IS 'internal: body of <schema>.rate; or with output places or inputs, what its tiers are decided by';
 
 CREATE FUNCTION customer_tier.combination_scale_query(schema name) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

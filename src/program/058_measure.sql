@@ -28,6 +28,7 @@ DECLARE
     frozen_run bigint;
     published_run bigint;
     grades record;
+    has_limits boolean;
 BEGIN
     EXECUTE format('SELECT scorecard.* FROM %I.scorecard', schema) INTO card;
     EXECUTE format('SELECT array_agg(grade.code ORDER BY grade.grade_rank) AS codes,
@@ -114,6 +115,11 @@ $query$
                                 FROM %1$I.grade WHERE grade.grade_rank > 1 ORDER BY grade.grade_rank)
      WHERE run.run_id = $1 AND run.grade_cuts IS NULL
 $query$, schema) USING run_id;
+    END IF;
+    EXECUTE format('SELECT customer_tier.has_limits(t.terms) FROM %1$I.tier_terms AS t JOIN %1$I.run USING (terms_id) WHERE run.run_id = $1', schema) INTO has_limits USING run_id;
+    IF has_limits THEN
+        EXECUTE format('UPDATE %I.run SET tier_places = (%s) WHERE run.run_id = $1', schema,
+            customer_tier.everyone_query(schema, customer_tier.program_settings(schema), '(SELECT run.as_of FROM ' || format('%I.run WHERE run.run_id = $1)', schema), '$1', 'places')) USING run_id;
     END IF;
 END
 $$;

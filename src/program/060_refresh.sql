@@ -49,7 +49,7 @@ BEGIN
     EXECUTE format('LOCK TABLE %I.history IN SHARE UPDATE EXCLUSIVE MODE', schema);
     -- One configuration from the first phase to the last: whoever edits it
     -- meanwhile waits, whoever reads it does not.
-    EXECUTE format('LOCK TABLE %1$I.settings, %1$I.tier, %1$I.dimension, %1$I.scorecard, %1$I.grade IN SHARE MODE', schema);
+    EXECUTE format('LOCK TABLE %1$I.settings, %1$I.tier, %1$I.tier_policy, %1$I.tier_change, %1$I.tier_override, %1$I.dimension, %1$I.scorecard, %1$I.grade IN SHARE MODE', schema);
     -- Runs whose session is gone: the server or the session was killed.
     EXECUTE format('UPDATE %I.run SET status = ''failed'', finished_at = clock_timestamp(), error_code = ''57P01'',
                            error = ''the session or the server stopped before the refresh had finished''
@@ -67,18 +67,35 @@ DECLARE
     problem text;
     hint text;
     others text;
+    this_run record;
 BEGIN
+    EXECUTE format('SELECT this.kind, this.as_of, current.as_of AS published FROM %1$I.run AS this LEFT JOIN %1$I.run AS current ON current.is_current WHERE this.run_id = $1', schema)
+        INTO this_run USING run_id;
+    IF this_run.kind = 'refresh' AND this_run.as_of < this_run.published THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('the ratings are as of %s already, a refresh as of %s would go back', this_run.published, this_run.as_of),
+            DETAIL = 'Tiers move from day to day, and their history is not rewritten.',
+            HINT = format('SELECT * FROM %1$I.rate(%2$L) rates an earlier day, customer_tier.replay() runs the tiers over the past; if %3$s was a mistake, SELECT customer_tier.rewind_tiers(%4$L, %2$L) takes it back.',
+                          schema, this_run.as_of, this_run.published, (SELECT p.name FROM customer_tier.program p WHERE p.schema = refresh_check.schema));
+    END IF;
     SELECT (array_agg(p.code))[1], (array_agg(p.problem))[1], (array_agg(p.hint))[1],
            string_agg(p.problem, E'\n' ORDER BY p.n) FILTER (WHERE p.n > 1)
       INTO code, problem, hint, others
-      FROM (SELECT row_number() OVER () AS n, p.* FROM customer_tier.program_problems(schema) p ORDER BY n) p;
+      FROM (SELECT row_number() OVER () AS n, p.* FROM customer_tier.program_problems(schema, this_run.as_of) p ORDER BY n) p;
     IF others IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = code, MESSAGE = problem, DETAIL = others, HINT = hint;
     ELSIF problem IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = code, MESSAGE = problem, HINT = hint;
     END IF;
     PERFORM customer_tier.add_segments(schema);
-    PERFORM customer_tier.compile_program(schema);
+    PERFORM customer_tier.compile_program(schema, CASE WHEN this_run.kind = 'refresh' THEN this_run.as_of ELSE this_run.published END);
+    EXECUTE format(
+$query$
+    UPDATE %1$I.run
+       SET terms_id = (SELECT max(tier_terms.terms_id) FROM %1$I.tier_terms),
+           previous_as_of = (SELECT CASE WHEN current.as_of < run.as_of THEN current.as_of ELSE current.previous_as_of END FROM %1$I.run AS current WHERE current.is_current)
+     WHERE run.run_id = $1 AND run.kind = 'refresh'
+$query$, schema) USING run_id;
 END
 $$;
 COMMENT ON FUNCTION customer_tier.refresh_check(name, bigint) IS 'internal: stop when something is wrong with the program, and compile it if its settings changed';
@@ -193,31 +210,28 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp 
 DECLARE
     equality text := customer_tier.key_equality(
         (SELECT c.base_type FROM customer_tier.relation_column(format('%I.rating', schema)::regclass, 'customer_id') c));
+    rated_columns CONSTANT text[] := '{first_day,last_day,orders,purchase_days,revenue,refunded,average_order,r_score,f_score,m_score,segment,lifecycle_stage,'
+        'p_alive,p_active,expected_purchases,expected_spend,clv,score,grade,tier,tier_rank,tier_since,previous_tier,tier_reason,'
+        'score_to_next_tier,amount_to_next_tier,score_to_stay,amount_to_stay,drops_on,coverage}';
+    stored_columns CONSTANT text[] := rated_columns || '{terms_id,up_runs,up_since,down_runs,down_since,state_before,outside_values}'::text[];
     as_of date;
-    changed bigint;
+    published record;
 BEGIN
     EXECUTE format('SELECT run.as_of FROM %I.run WHERE run.run_id = $1', schema) INTO as_of USING run_id;
 
+    -- The history of tiers goes with the ratings, in the same statement.  Parts
+    -- that depend on each other's effect wait for it by counting its rows.
     EXECUTE format(
 $query$
     WITH difference AS MATERIALIZED (
-        SELECT published.*
-          FROM (SELECT kept.customer_id AS old_id, fresh.*,
-                       CASE WHEN kept.tier = fresh.tier THEN least(kept.tier_since, $1) ELSE $1 END AS tier_since,
-                       CASE WHEN kept.tier = fresh.tier THEN kept.previous_tier ELSE kept.tier END AS previous_tier,
-                       kept.tier_since AS old_tier_since,
-                       (kept.first_day, kept.last_day, kept.orders, kept.purchase_days, kept.revenue, kept.refunded, kept.average_order,
-                        kept.r_score, kept.f_score, kept.m_score, kept.segment, kept.lifecycle_stage,
-                        kept.p_alive, kept.p_active, kept.expected_purchases, kept.expected_spend, kept.clv, kept.score, kept.grade, kept.tier, kept.tier_rank,
-                        kept.tier_reason, kept.score_to_next_tier, kept.coverage, kept.outside_values)
-                       IS DISTINCT FROM
-                       (fresh.first_day, fresh.last_day, fresh.orders, fresh.purchase_days, fresh.revenue, fresh.refunded, fresh.average_order,
-                        fresh.r_score, fresh.f_score, fresh.m_score, fresh.segment, fresh.lifecycle_stage,
-                        fresh.p_alive, fresh.p_active, fresh.expected_purchases, fresh.expected_spend, fresh.clv, fresh.score, fresh.grade, fresh.tier, fresh.tier_rank,
-                        fresh.tier_reason, fresh.score_to_next_tier, fresh.coverage, fresh.outside_values) AS differs
-                  FROM (SELECT rated.*, %3$s AS outside_values FROM %1$I.rate($1, $2) AS rated) AS fresh
-                  FULL JOIN %1$I.rating AS kept ON kept.customer_id %2$s fresh.customer_id) AS published
-         WHERE published.differs OR published.tier_since IS DISTINCT FROM published.old_tier_since
+        SELECT kept.customer_id AS old_id, kept.tier AS old_tier, kept.tier_rank AS old_rank, kept.tier_since AS old_since, kept.drops_on AS old_drops_on, fresh.*
+          FROM (SELECT rated.customer_id, %3$s,
+                       (rated.tier_state).terms AS terms_id, (rated.tier_state).up_runs, (rated.tier_state).up_since, (rated.tier_state).down_runs, (rated.tier_state).down_since,
+                       CASE WHEN rated.state_before IS DISTINCT FROM rated.tier_state THEN CAST(rated.state_before AS text) END AS state_before,
+                       rated.moved_by, %4$s AS outside_values
+                  FROM %1$I.rate($1, $2) AS rated) AS fresh
+          FULL JOIN %1$I.rating AS kept ON kept.customer_id %2$s fresh.customer_id
+         WHERE (%5$s) IS DISTINCT FROM (%6$s)
     ), deleted AS (
         DELETE FROM %1$I.rating AS kept
          USING difference
@@ -225,42 +239,85 @@ $query$
         RETURNING 1
     ), updated AS (
         UPDATE %1$I.rating AS kept
-           SET first_day = difference.first_day, last_day = difference.last_day,
-               orders = difference.orders, purchase_days = difference.purchase_days,
-               revenue = difference.revenue, refunded = difference.refunded, average_order = difference.average_order,
-               r_score = difference.r_score, f_score = difference.f_score, m_score = difference.m_score,
-               segment = difference.segment, lifecycle_stage = difference.lifecycle_stage,
-               p_alive = difference.p_alive, p_active = difference.p_active,
-               expected_purchases = difference.expected_purchases, expected_spend = difference.expected_spend,
-               clv = difference.clv, score = difference.score, grade = difference.grade,
-               tier = difference.tier, tier_rank = difference.tier_rank,
-               tier_since = difference.tier_since, previous_tier = difference.previous_tier,
-               tier_reason = difference.tier_reason, score_to_next_tier = difference.score_to_next_tier,
-               coverage = difference.coverage, outside_values = difference.outside_values
+           SET (%7$s) = ROW (%8$s)
           FROM difference
          WHERE kept.customer_id %2$s difference.old_id AND difference.customer_id IS NOT NULL
         RETURNING 1
     ), inserted AS (
-        INSERT INTO %1$I.rating (customer_id, first_day, last_day, orders, purchase_days, revenue, refunded, average_order,
-                                 r_score, f_score, m_score, segment, lifecycle_stage,
-                                 p_alive, p_active, expected_purchases, expected_spend, clv,
-                                 score, grade, tier, tier_rank, tier_since, previous_tier,
-                                 tier_reason, score_to_next_tier, coverage, outside_values)
-        SELECT d.customer_id, d.first_day, d.last_day, d.orders, d.purchase_days, d.revenue, d.refunded, d.average_order,
-               d.r_score, d.f_score, d.m_score, d.segment, d.lifecycle_stage,
-               d.p_alive, d.p_active, d.expected_purchases, d.expected_spend, d.clv, d.score, d.grade, d.tier, d.tier_rank, d.tier_since, d.previous_tier,
-               d.tier_reason, d.score_to_next_tier, d.coverage, d.outside_values
-          FROM difference AS d
-         WHERE d.old_id IS NULL
+        INSERT INTO %1$I.rating (customer_id, %7$s)
+        SELECT difference.customer_id, %8$s
+          FROM difference
+         WHERE difference.old_id IS NULL
         RETURNING 1
+    ), moved AS MATERIALIZED (
+        -- who stands in another row of the history than until now
+        SELECT difference.*
+          FROM difference
+         WHERE (difference.old_tier, difference.old_since) IS DISTINCT FROM (difference.tier, difference.tier_since)
+    ), removed AS (
+        -- what an earlier run of this day had said
+        DELETE FROM %1$I.tier_history AS history
+         USING moved
+         WHERE history.customer_id %2$s moved.old_id AND history.valid_to IS NULL AND history.valid_from = $1
+        RETURNING history.*
+    ), corrected AS (
+        INSERT INTO %1$I.tier_correction (run_id, customer_id, valid_from, valid_to, tier, tier_rank, reason, score, previous_tier, changed_by, was_correction, terms_id, first_run_id)
+        SELECT $2, removed.customer_id, removed.valid_from, removed.valid_to, removed.tier, removed.tier_rank, removed.reason, removed.score,
+               removed.previous_tier, removed.changed_by, removed.is_correction, removed.terms_id, removed.run_id
+          FROM removed
+        RETURNING customer_id
+    ), reopened AS (
+        UPDATE %1$I.tier_history AS history
+           SET valid_to = NULL
+          FROM moved
+         WHERE history.customer_id %2$s moved.customer_id AND history.valid_to = $1 AND history.valid_from = moved.tier_since
+           AND (SELECT count(*) FROM removed) >= 0
+        RETURNING 1
+    ), closed AS (
+        UPDATE %1$I.tier_history AS history
+           SET valid_to = $1
+          FROM moved
+         WHERE history.customer_id %2$s moved.old_id AND history.valid_to IS NULL AND history.valid_from < $1
+        RETURNING 1
+    ), recorded AS (
+        INSERT INTO %1$I.tier_history (customer_id, valid_from, tier, tier_rank, reason, score, previous_tier, changed_by, is_correction, terms_id, run_id)
+        SELECT moved.customer_id, $1, moved.tier, moved.tier_rank, CASE WHEN moved.previous_tier IS NULL THEN 'initial' ELSE moved.tier_reason END,
+               moved.score, moved.previous_tier, moved.moved_by, corrected.customer_id IS NOT NULL, moved.terms_id, $2
+          FROM moved
+          LEFT JOIN corrected ON corrected.customer_id %2$s moved.customer_id
+         WHERE moved.tier_since = $1 AND (SELECT count(*) FROM closed) >= 0
+        RETURNING 1
+    ), event AS (
+        INSERT INTO %1$I.tier_event (run_id, as_of, kind, customer_id, from_tier, to_tier, reason, due)
+        SELECT $2, $1, found.kind, difference.customer_id, difference.old_tier, CASE WHEN found.kind <> 'coming_downgrade' THEN difference.tier END,
+               difference.tier_reason, CASE WHEN found.kind = 'coming_downgrade' THEN difference.drops_on END
+          FROM difference,
+               LATERAL (SELECT CASE WHEN difference.tier <> difference.old_tier
+                                    THEN CASE WHEN difference.tier_rank < difference.old_rank THEN 'downgrade' ELSE 'upgrade' END
+                                    WHEN difference.drops_on - $1 <= $3 AND (difference.old_drops_on - $4 <= $3) IS NOT TRUE
+                                    THEN 'coming_downgrade' END AS kind) AS found
+         WHERE found.kind IS NOT NULL
+        RETURNING kind
     )
-    SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted)
+    SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted) AS changed,
+           count(*) FILTER (WHERE event.kind = 'upgrade') AS upgrades,
+           count(*) FILTER (WHERE event.kind = 'downgrade') AS downgrades,
+           count(*) FILTER (WHERE event.kind = 'coming_downgrade') AS coming_downgrades
+      FROM event
 $query$, schema, equality,
+        (SELECT string_agg(format('rated.%I', c), ', ') FROM unnest(rated_columns) c),
         -- What came from relations cannot be had again: it is kept to explain the rating.
         coalesce((SELECT 'CASE WHEN rated.dimension_values IS NOT NULL THEN ARRAY[' || string_agg(format('rated.dimension_values[%s]', c.n), ', ' ORDER BY c.n) || '] END'
-                    FROM customer_tier.card(schema) c WHERE c.outside IS NOT NULL), 'CAST(NULL AS double precision[])'))
-        INTO changed USING as_of, run_id;
-    PERFORM customer_tier.analyze_if_changed(format('%I.rating', schema)::regclass, changed);
+                    FROM customer_tier.card(schema) c WHERE c.outside IS NOT NULL), 'CAST(NULL AS double precision[])'),
+        (SELECT string_agg(format('kept.%I', c), ', ') FROM unnest(stored_columns) c),
+        (SELECT string_agg(format('fresh.%I', c), ', ') FROM unnest(stored_columns) c),
+        (SELECT string_agg(format('%I', c), ', ') FROM unnest(stored_columns) c),
+        (SELECT string_agg(format('difference.%I', c), ', ') FROM unnest(stored_columns) c))
+        INTO published
+        USING as_of, run_id,
+              customer_tier.policy_value(schema, as_of, 'coming_days')::int,
+              customer_tier.published_day(schema);
+    PERFORM customer_tier.analyze_if_changed(format('%I.rating', schema)::regclass, published.changed);
 
     -- This run takes over.
     PERFORM customer_tier.prune_scales(schema, run_id);
@@ -268,11 +325,18 @@ $query$, schema, equality,
     EXECUTE format(
 $query$
     UPDATE %1$I.run
-       SET status = 'published', is_current = true, finished_at = clock_timestamp(), changed = $2, error_code = NULL, error = NULL,
+       SET status = 'published', is_current = true, finished_at = clock_timestamp(), changed = $2, upgrades = $3, downgrades = $4, error_code = NULL, error = NULL,
            customers = rated.customers, prospects = rated.prospects
-      FROM (SELECT count(*) AS customers, count(*) FILTER (WHERE rating.tier_reason = 'prospect') AS prospects FROM %1$I.rating) AS rated
+      FROM (SELECT count(*) AS customers, count(*) FILTER (WHERE rating.segment = 'prospects') AS prospects FROM %1$I.rating) AS rated
      WHERE run.run_id = $1
-$query$, schema) USING run_id, changed;
+$query$, schema) USING run_id, published.changed, published.upgrades, published.downgrades;
+
+    -- Counts only: whoever can connect can listen.
+    IF customer_tier.policy_value(schema, as_of, 'notify')::boolean THEN
+        PERFORM pg_notify('customer_tier', json_build_object('program', (SELECT p.name FROM customer_tier.program p WHERE p.schema = refresh_publish.schema),
+            'as_of', as_of, 'run_id', run_id, 'upgrades', published.upgrades, 'downgrades', published.downgrades,
+            'coming_downgrades', published.coming_downgrades)::text);
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.refresh_publish(name, bigint) IS 'internal: rate everyone and write what differs from what is published';
+COMMENT ON FUNCTION customer_tier.refresh_publish(name, bigint) IS 'internal: rate everyone and write what differs from what is published, with the history of tiers and the events';

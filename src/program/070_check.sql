@@ -1,43 +1,7 @@
 -- What is wrong with a program: rules that span several rows or look at other
 -- tables, which no constraint in its schema may do (it would stop a restore).
 
-CREATE FUNCTION customer_tier.tier_problems(schema name) RETURNS TABLE (code text, problem text, hint text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN QUERY EXECUTE format(
-$query$
-    WITH tier AS (
-        SELECT tier.*, lag(tier_rank, 1, 0) OVER (ORDER BY tier_rank) AS rank_below,
-               lag(min_score) OVER (ORDER BY tier_rank) AS score_below
-          FROM %1$I.tier
-    )
-    SELECT '22023', format('%%I.tier has no tiers', %1$L),
-           'Insert at least a base tier: tier_rank 1, without min_score.'
-     WHERE NOT EXISTS (SELECT FROM tier)
-    UNION ALL
-    SELECT '22023',
-           CASE WHEN rank_below = 0 THEN format('%%I.tier has no base tier: the lowest tier_rank is %%s', %1$L, tier_rank)
-                ELSE format('%%I.tier has a gap: no tier between tier_rank %%s and %%s', %1$L, rank_below, tier_rank) END,
-           'Number the tiers 1, 2, 3 ... from the base up.'
-      FROM tier
-     WHERE tier_rank <> rank_below + 1
-    UNION ALL
-    SELECT '22023', format('the base tier "%%s" of %%I.tier has a least score of %%s', code, %1$L, min_score),
-           'Give it NULL: everybody who reaches no other tier is in the base tier.'
-      FROM tier
-     WHERE tier_rank = 1 AND min_score > 0
-    UNION ALL
-    SELECT '22023',
-           format('the least score of tier "%%s" of %%I.tier is %%s, not above that of the tier below', code, %1$L, coalesce(min_score::text, 'NULL')),
-           'Let min_score (0..100) rise with tier_rank.'
-      FROM tier
-     WHERE tier_rank > 1 AND (min_score IS NULL OR min_score <= score_below)
-$query$, schema);
-END
-$$;
-COMMENT ON FUNCTION customer_tier.tier_problems(name) IS 'internal: what is wrong with the tiers of a program; no row = nothing';
-
-CREATE FUNCTION customer_tier.program_problems(schema name) RETURNS TABLE (code text, problem text, hint text)
+CREATE FUNCTION customer_tier.program_problems(schema name, as_of date DEFAULT NULL) RETURNS TABLE (code text, problem text, hint text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
@@ -46,7 +10,7 @@ DECLARE
     our_key record;
 BEGIN
     SELECT string_agg(format('%I', t), ', ') INTO missing
-      FROM unnest('{history,tier,segment,dimension,scorecard,grade,run,run_dimension,weighting,model,forecast,rating,ratings,calibration}'::text[]) t
+      FROM unnest('{history,tier,tier_policy,tier_change,tier_terms,tier_history,tier_correction,tier_override,tier_event,segment,dimension,scorecard,grade,run,run_dimension,weighting,model,forecast,rating,ratings,calibration}'::text[]) t
      WHERE to_regclass(format('%I.%I', schema, t)) IS NULL;
     IF missing IS NOT NULL THEN
         RETURN QUERY SELECT '42P01', format('schema "%s" of program "%s" lacks %s', schema, s.program, missing),
@@ -72,7 +36,7 @@ BEGIN
             format('SELECT customer_tier.adopt_program(%L);', schema);
     END IF;
 
-    RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.tier_problems(schema) p;
+    RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.terms_problems(schema, as_of) p;
     RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.card_problems(schema) p;
 
     RETURN QUERY
@@ -82,7 +46,7 @@ BEGIN
          WHERE r.schema = program_problems.schema AND r.name <> s.program;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.program_problems(name) IS 'internal: everything that is wrong with a program; no row = nothing';
+COMMENT ON FUNCTION customer_tier.program_problems(name, date) IS 'internal: everything that is wrong with a program, its tiers as of a day (NULL = with all changes that are to come); no row = nothing';
 
 CREATE FUNCTION customer_tier.check_program(program text) RETURNS TABLE (problem text, hint text)
     LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'check_program';

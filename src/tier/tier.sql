@@ -51,7 +51,7 @@ CREATE FUNCTION customer_tier.tier_best_final(state internal) RETURNS float8[]
 COMMENT ON FUNCTION customer_tier.tier_best_final(internal) IS 'internal: final of tier_best';
 CREATE AGGREGATE customer_tier.tier_best(rules jsonb, score numeric, orders bigint, measures float8[]) (
     SFUNC = customer_tier.tier_best_accum, STYPE = internal, SSPACE = 1000000,
-    FINALFUNC = customer_tier.tier_best_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE);
+    FINALFUNC = customer_tier.tier_best_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED);
 COMMENT ON AGGREGATE customer_tier.tier_best(jsonb, numeric, bigint, float8[]) IS 'who is among the best that shares and capacities ask for: the places for tier_seats(), all seats taken';
 
 CREATE FUNCTION customer_tier.tier_seats_accum(state internal, rules jsonb, as_of date, last_as_of date, score numeric, orders bigint, first_day date, segment text, measures float8[],
@@ -64,6 +64,6 @@ COMMENT ON FUNCTION customer_tier.tier_seats_final(internal) IS 'internal: final
 CREATE AGGREGATE customer_tier.tier_seats(rules jsonb, as_of date, last_as_of date, score numeric, orders bigint, first_day date, segment text, measures float8[],
     state customer_tier.tier_state, override_tier text, override_lock boolean, best float8[]) (
     SFUNC = customer_tier.tier_seats_accum, STYPE = internal, SSPACE = 1000000,
-    FINALFUNC = customer_tier.tier_seats_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE);
+    FINALFUNC = customer_tier.tier_seats_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED);
 COMMENT ON AGGREGATE customer_tier.tier_seats(jsonb, date, date, numeric, bigint, date, text, float8[], customer_tier.tier_state, text, boolean, float8[]) IS
     'the seats that shares and capacities leave to those who come in: the places for tier_move(), from the best (tier_best); the other arguments are those of tier_move()';

@@ -1,0 +1,108 @@
+-- Where everybody stands, compiled to SQL: the end of rate().  What goes into
+-- the state machine, what shares and capacities leave, and its move.
+
+CREATE FUNCTION customer_tier.tier_query(schema name, s customer_tier.program_settings, as_of text, run_id text, of_everyone boolean, output text, grades text[]) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
+DECLARE
+    equality text := customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c));
+    measures text[] := customer_tier.compiled_measures(schema);
+    has_limits boolean;
+    machine text;       -- arguments of tier_move() and tier_seats()
+BEGIN
+    EXECUTE format('SELECT customer_tier.has_limits(tier_terms.terms) FROM %I.tier_terms ORDER BY tier_terms.terms_id DESC LIMIT 1', schema) INTO has_limits;
+    machine := format('(SELECT rules.book FROM rules), %s, (SELECT moment.last_as_of FROM moment), measured.score, measured.orders, measured.first_day, measured.segment, measured.measures, measured.stood, measured.override_tier, measured.override_lock', as_of);
+    RETURN format(
+$query$moment AS MATERIALIZED (
+        -- The published day is evaluated again from the state before it, a later
+        -- one from the published state, an earlier one as if it were the first.
+        SELECT run.as_of < %1$s AS is_next, run.as_of = %1$s AS is_again,
+               CASE WHEN run.as_of < %1$s THEN run.as_of WHEN run.as_of = %1$s THEN run.previous_as_of END AS last_as_of
+          FROM %2$I.run
+         WHERE run.is_current AND %3$s
+    ), rules AS MATERIALIZED (
+        SELECT customer_tier.rule_book(%4$L, %5$s, %6$L) AS book
+    ), decided AS MATERIALIZED (
+        -- What a person decided last.
+        SELECT DISTINCT ON (override.customer_id) override.customer_id, override.tier, override.lock, override.set_by
+          FROM %2$I.tier_override AS override
+         WHERE override.valid_from <= %1$s AND override.valid_to > %1$s
+         ORDER BY override.customer_id, override.override_id DESC
+    ), standing AS (
+        SELECT ranked.*, decided.tier AS override_tier, decided.lock AS override_lock, decided.set_by AS override_by,
+               CASE WHEN kept.tier IS NULL THEN NULL
+                    WHEN (SELECT moment.is_again FROM moment) AND kept.tier_since = %1$s AND kept.previous_tier IS NULL THEN NULL
+                    WHEN (SELECT moment.is_again FROM moment) AND kept.state_before IS NOT NULL THEN CAST(kept.state_before AS customer_tier.tier_state)
+                    ELSE CAST(ROW(kept.tier, kept.tier_since, kept.previous_tier, kept.terms_id, kept.up_runs, kept.up_since, kept.down_runs, kept.down_since) AS customer_tier.tier_state)
+                END AS stood
+          FROM ranked
+          LEFT JOIN %2$I.rating AS kept
+            ON kept.customer_id %7$s ranked.customer_id AND (SELECT moment.is_next OR moment.is_again FROM moment)
+          LEFT JOIN decided
+            ON decided.customer_id %7$s ranked.customer_id
+        OFFSET 0
+    ), measured AS (
+        -- %8$s
+        SELECT standing.*,
+               CAST(ARRAY[%9$s] AS double precision[]) AS measures
+          FROM standing
+        OFFSET 0
+    )$query$,
+        as_of, schema,
+        -- Where nobody's state counts nobody is looked up.
+        CASE output WHEN 'inputs' THEN 'false' ELSE 'true' END,
+        schema, run_id, measures, equality,
+        coalesce(nullif(array_to_string(measures, ', '), ''), 'no measures'),
+        (SELECT string_agg(coalesce(customer_tier.measure_expression(schema, m, 'standing', as_of), 'NULL'), E',\n                          ' ORDER BY n)
+           FROM unnest(measures) WITH ORDINALITY AS u (m, n)))
+    || CASE WHEN output = 'inputs' THEN
+$query$
+    SELECT measured.customer_id, measured.score, measured.orders, measured.first_day, measured.segment, measured.measures,
+           measured.override_tier, measured.override_lock, measured.override_by, measured.revenue, measured.history
+      FROM measured
+$query$
+    ELSE
+        CASE WHEN NOT has_limits THEN ''
+             WHEN NOT of_everyone THEN format(
+$query$, places AS MATERIALIZED (
+        SELECT run.tier_places AS places FROM %I.run WHERE run.is_current
+    )$query$, schema)
+             ELSE format(
+$query$, best AS MATERIALIZED (
+        SELECT customer_tier.tier_best((SELECT rules.book FROM rules), measured.score, measured.orders, measured.measures) AS places
+          FROM measured
+    ), places AS MATERIALIZED (
+        SELECT coalesce((SELECT run.tier_places FROM %1$I.run WHERE run.run_id = %2$s),
+                        (SELECT customer_tier.tier_seats(%3$s, (SELECT best.places FROM best)) FROM measured)) AS places
+    )$query$, schema, run_id, machine) END
+        || CASE WHEN output = 'places' THEN
+$query$
+    SELECT places.places FROM places
+$query$
+           ELSE format(
+$query$, moved AS (
+        SELECT measured.*,
+               customer_tier.tier_move(%1$s, %2$s) AS move
+          FROM measured
+        OFFSET 0
+    )
+    SELECT moved.customer_id, moved.first_day, moved.last_day, moved.orders, moved.purchase_days,
+           moved.revenue, moved.refunded, moved.average_order,
+           moved.r_score, moved.f_score, moved.m_score, moved.segment, moved.lifecycle_stage,
+           moved.p_alive, moved.p_active, moved.expected_purchases, moved.expected_spend, moved.clv,
+           moved.score,
+           CASE WHEN moved.score IS NOT NULL THEN (CAST(%3$L AS text[]))[moved.grade_rank] END AS grade,
+           (moved.move).tier, (moved.move).tier_rank, (moved.move).since AS tier_since, (moved.move).previous_tier, (moved.move).reason AS tier_reason,
+           (moved.move).score_to_next AS score_to_next_tier, round(CAST((moved.move).amount_to_next AS numeric), 2) AS amount_to_next_tier,
+           (moved.move).score_to_stay, round(CAST((moved.move).amount_to_stay AS numeric), 2) AS amount_to_stay, (moved.move).drops_on,
+           moved.coverage, moved.dimension_values, moved.dimension_points,
+           CAST(ROW((moved.move).tier, (moved.move).since, (moved.move).previous_tier, (moved.move).terms,
+                    (moved.move).up_runs, (moved.move).up_since, (moved.move).down_runs, (moved.move).down_since) AS customer_tier.tier_state) AS tier_state,
+           moved.stood AS state_before,
+           CASE WHEN (moved.move).reason IN ('override', 'locked') THEN moved.override_by ELSE 'rules' END AS moved_by
+      FROM moved
+$query$, machine, CASE WHEN has_limits THEN '(SELECT places.places FROM places)' ELSE 'CAST(NULL AS double precision[])' END, grades) END
+    END;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.tier_query(name, customer_tier.program_settings, text, text, boolean, text, text[]) IS
+    'internal: the end of rate(): where everybody stands. Output ratings, or places: what shares and capacities leave, or inputs: what the state machine is given, for customers without a state';
