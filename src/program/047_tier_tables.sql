@@ -11,10 +11,10 @@ CREATE TABLE %1$I.tier (
     code text NOT NULL UNIQUE CHECK (code <> ''),
     label text NOT NULL,
     label_zh text NOT NULL,
-    colour text CHECK (colour ~ '^#[0-9A-Fa-f]{6}$'),
     min_score numeric CHECK (min_score BETWEEN 0 AND 100),
     entry jsonb,
     stay jsonb,
+    colour text CHECK (colour ~ '^#[0-9A-Fa-f]{6}$'),
     benefit_cost numeric CHECK (benefit_cost >= 0 AND benefit_cost <= 1e18)
 );
 COMMENT ON TABLE %1$I.tier IS 'the tiers and their rules; edit them, the next refresh follows (labels show at once)';
