@@ -215,6 +215,14 @@ CALL customer_tier.refresh('shop', '2024-12-31');
 SELECT count(*) FROM customer_tier.backtest('shop', '2024-03-31', 30);
 SELECT count(*) FROM customer_tier.backtest_summary('shop', '2024-03-31', 30);
 \echo :SQLSTATE
+-- nor by a model that was fitted later
+SET client_min_messages = error;
+UPDATE silent.settings SET purchase_model = 'mbg/nbd';
+SELECT customer_tier.set_scorecard('silent', '[{"feature": "p_active"}]');
+CALL customer_tier.refresh('silent', '2024-12-31');
+RESET client_min_messages;
+SELECT count(*) FROM customer_tier.backtest('silent', '2024-01-31', 30);
+\echo :SQLSTATE
 
 -- ---------- errors ----------
 

@@ -53,15 +53,19 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.backtest_check(text, name, date, int) IS 'internal: stop when a program cannot be tested as of a day over a horizon, and say what can';
 
-CREATE FUNCTION customer_tier.backtest_nobody(program text, as_of date) RETURNS void
+CREATE FUNCTION customer_tier.backtest_nobody(program text, schema name, as_of date) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s customer_tier.program_settings := customer_tier.program_settings(schema);
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'no_data_found',
         MESSAGE = format('no customer of program "%s" had a score as of %s', program, as_of),
-        HINT = 'A dimension with missing = ''no_rating'' gives nobody a score who has no value in it on that day.';
+        HINT = CASE WHEN coalesce(s.purchase_model, 'none') <> 'none' AND customer_tier.newest_model(schema, 'purchase', as_of) IS NULL
+                    THEN format('No model was fitted by that day: CALL customer_tier.fit(%L, %L) makes those of that day.', program, as_of)
+                    ELSE 'A dimension with missing = ''no_rating'' gives nobody a score who has no value in it on that day.' END;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.backtest_nobody(text, date) IS 'internal: the error of a backtest without customers';
+COMMENT ON FUNCTION customer_tier.backtest_nobody(text, name, date) IS 'internal: the error of a backtest without customers';
 
 CREATE FUNCTION customer_tier.backtest_query(schema name, with_places boolean) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -143,7 +147,7 @@ BEGIN
       FROM numbered AS n, total AS t
      ORDER BY n.number, n.group_no$query$ USING as_of, horizon;
     IF NOT FOUND THEN
-        PERFORM customer_tier.backtest_nobody(program, as_of);
+        PERFORM customer_tier.backtest_nobody(program, schema, as_of);
     END IF;
 END
 $$;
@@ -197,7 +201,7 @@ BEGIN
       FROM measured AS m, total AS t, top
      ORDER BY m.number$query$ USING as_of, horizon;
     IF NOT FOUND THEN
-        PERFORM customer_tier.backtest_nobody(program, as_of);
+        PERFORM customer_tier.backtest_nobody(program, schema, as_of);
     END IF;
 END
 $$;
