@@ -46,9 +46,11 @@ INSERT INTO orders SELECT 2000 + n, 19, '2024-08-03 09:00+00', 500 FROM generate
 CALL customer_tier.refresh('retail', '2024-08-05');
 SELECT customer_id, tier, tier_since, previous_tier, score FROM retail.ratings WHERE tier_since > '2024-08-01' ORDER BY 1;
 -- Back to an earlier day, from the histories alone.
+SELECT customer_tier.rewind_tiers('retail', '2024-08-01') > 0 AS went_back;
 CALL customer_tier.refresh('retail', '2024-08-01');
 SELECT customer_id, tier, tier_since, previous_tier FROM retail.ratings WHERE previous_tier IS NOT NULL OR tier_since > as_of ORDER BY 1;
 
+SELECT customer_tier.rewind_tiers('retail', '2024-07-15') > 0 AS went_back;
 CALL customer_tier.refresh('retail', '2024-07-15');
 SELECT count(*) FILTER (WHERE tier_since > as_of) AS in_the_future, count(*) FILTER (WHERE tier_since = as_of) AS since_today FROM retail.ratings;
 CALL customer_tier.refresh('retail', '2024-08-01');
@@ -125,19 +127,23 @@ CALL customer_tier.refresh('today');
 
 -- Inside a transaction, a function or a DO block a refresh is part of it.
 BEGIN;
+SELECT customer_tier.rewind_tiers('today', '2024-06-30') > 0 AS went_back;
 CALL customer_tier.refresh('today', '2024-06-30');
 SELECT DISTINCT as_of FROM today.ratings;
 ROLLBACK;
 SELECT count(*) FROM today.run;
+SELECT customer_tier.rewind_tiers('today', '2024-05-31') > 0 AS went_back;
 DO $$ BEGIN CALL customer_tier.refresh('today', '2024-06-30'); END $$;
 SELECT DISTINCT as_of FROM today.ratings;
 CREATE FUNCTION refresh_and_fail() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM customer_tier.rewind_tiers('today', '2024-05-31');
     CALL customer_tier.refresh('today', '2024-05-31');
     RAISE EXCEPTION 'after all';
 END $$;
 SELECT refresh_and_fail();
 BEGIN;
+SELECT customer_tier.rewind_tiers('today', '2024-05-31') > 0 AS went_back;
 SAVEPOINT before_refresh;
 UPDATE today.settings SET source_name = 'nowhere';
 CALL customer_tier.refresh('today', '2024-05-31');

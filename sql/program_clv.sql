@@ -70,6 +70,7 @@ SELECT count(*) FROM published p FULL JOIN shop.rate('2024-11-29', (SELECT max(r
 SELECT count(*) FROM published p FULL JOIN shop.rate('2024-11-29') r USING (customer_id) WHERE (p.p_alive, p.clv) IS DISTINCT FROM (r.p_alive, r.clv);
 SELECT count(*) > 0 AS rated, count(p_alive) AS known FROM shop.rate('2024-10-30');
 -- A refresh of an earlier day knows nothing of later ones: it fits for itself.
+SELECT customer_tier.rewind_tiers('shop', '2024-09-30') > 0 AS went_back;
 CALL customer_tier.refresh('shop', '2024-09-30');
 SELECT m.model_id, m.as_of, m.is_current FROM shop.run r JOIN shop.model m ON m.model_id = r.purchase_model_id WHERE r.is_current;
 

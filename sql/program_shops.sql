@@ -49,6 +49,7 @@ SELECT * FROM shares('none');
 SELECT status, rows_read, customers, buyers, newest_day, r_cuts, compare FROM none.run;
 CALL customer_tier.refresh('none');
 UPDATE none.settings SET segment_map = 'cn8';
+SELECT customer_tier.rewind_tiers('none', '2024-12-31') AS none_to_take_back;
 CALL customer_tier.refresh('none', '2024-12-31');
 SELECT status FROM none.run ORDER BY run_id;
 SELECT "check", rows, share, examples, action FROM customer_tier.audit('none') WHERE "check" <> 'day is in the future';

@@ -75,6 +75,7 @@ SELECT score FROM shop.ratings WHERE customer_id = 7;
 ROLLBACK;
 
 -- a published day of the past is rated as it was, one at a time too
+SELECT customer_tier.rewind_tiers('shop', '2024-03-01') > 0 AS went_back;
 CALL customer_tier.refresh('shop', '2024-03-01');
 SELECT is_replay FROM shop.run WHERE is_current;
 SELECT one.score = r.score AS same, one.coverage FROM shop.ratings r, customer_tier.rate_customer('shop', 7, '2024-03-01') one WHERE customer_id = 7;

@@ -199,7 +199,8 @@ BEGIN
     IF this_run.as_of_is_default AND this_run.age > 45 THEN
         RAISE WARNING USING
             MESSAGE = format('the newest order is of %s, %s days before %s', this_run.newest_day, this_run.age, this_run.as_of),
-            HINT = 'Is the source up to date? For the ratings of an earlier day give it: CALL customer_tier.refresh(program, as_of).';
+            HINT = format('Is the source up to date? If an earlier day was meant: SELECT customer_tier.rewind_tiers(%1$L, %2$L); CALL customer_tier.refresh(%1$L, %2$L);',
+                          (SELECT p.name FROM customer_tier.program p WHERE p.schema = refresh_measure.schema), this_run.newest_day);
     END IF;
 END
 $$;
