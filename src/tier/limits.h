@@ -9,8 +9,7 @@
 
 #include "tier/machine.h"
 
-extern void tier_keys_sort(TierKey *keys, size_t n);
-extern TierKey tier_least_key(const TierKey *sorted, size_t n, double places);
+extern TierKey tier_least_key(TierKey *keys, size_t n, double places);
 extern double tier_places_of_share(double share, double customers);
 
 #endif /* TIER_LIMITS_H */

@@ -446,7 +446,8 @@ fill_numbers(const Evaluation *e, const TierState *state, TierOutcome *outcome)
  * Where a customer stands now, and why.
  *
  * terms: today's; limits: what shares and capacities leave; seats: how those who
- * come from below find seats; state: until now.  No errors.
+ * come from below find seats (other than as limited, only rank and wanted count,
+ * and what is missing is left out); state: until now.  No errors.
  */
 void
 tier_evaluate(const TierTerms *terms, const TierLimits *limits, TierSeats seats, const TierInput *input,
@@ -462,5 +463,6 @@ tier_evaluate(const TierTerms *terms, const TierLimits *limits, TierSeats seats,
 	else
 		decide(&e, state, outcome);
 	outcome->moved = outcome->rank != state->rank;
-	fill_numbers(&e, state, outcome);
+	if (seats == SEATS_AS_LIMITED)
+		fill_numbers(&e, state, outcome);
 }

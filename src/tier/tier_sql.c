@@ -105,21 +105,24 @@ keep_rules(FunctionCallInfo fcinfo, Kept *kept, Datum datum)
 	kept->context = context;
 }
 
+/* A score as whole millionths.  What is far out of range has no bigint of them, which is an error as well. */
 static int64
 read_score(Datum score)
 {
-	Numeric		number = DatumGetNumeric(score);
+	static Numeric units_in_point = NULL;
 	int64		units = -1;
 
-	if (!numeric_is_nan(number))
+	if (units_in_point == NULL)
 	{
-		Datum		product = DirectFunctionCall2(numeric_mul, score, DirectFunctionCall1(int8_numeric, Int64GetDatum(TIER_SCORE_UNIT)));
-		double		whole = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, product));
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 
-		if (whole >= 0 && whole <= 100.0 * TIER_SCORE_UNIT)
-			units = (int64) rint(whole);
+		units_in_point = DatumGetNumeric(DirectFunctionCall1(int4_numeric, Int32GetDatum(TIER_SCORE_UNIT)));
+		MemoryContextSwitchTo(old);
 	}
-	if (units < 0)
+	if (!numeric_is_nan(DatumGetNumeric(score)))
+		units = DatumGetInt64(DirectFunctionCall1(numeric_int8,
+												  DirectFunctionCall2(numeric_mul, score, NumericGetDatum(units_in_point))));
+	if (units < 0 || units > INT64CONST(100) * TIER_SCORE_UNIT)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the score %s is not between 0 and 100", DatumGetCString(DirectFunctionCall1(numeric_out, score)))));
 	return units;
@@ -490,7 +493,6 @@ tier_best_final(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	state = (PlacesState *) PG_GETARG_POINTER(0);
-	tier_keys_sort(state->asking[0].keys, state->asking[0].count);
 	for (int i = 0; i < state->n_limits; i++)
 	{
 		state->places[i].best = tier_least_key(state->asking[0].keys, state->asking[0].count, places_of_limit(state, i));
@@ -527,13 +529,15 @@ tier_seats_accum(PG_FUNCTION_ARGS)
 	}
 	state->customers += customer.input.has_score;
 	tier_evaluate(today, &kept->limits, SEATS_NONE, &customer.input, &customer.state, &stays);
-	tier_evaluate(today, &kept->limits, SEATS_FOR_ALL, &customer.input, &customer.state, &asks);
+	asks.wanted = -1;			/* not asked yet */
 	for (int i = 0; i < state->n_limits; i++)
 	{
 		int			rank = state->limits[i].rank;
 
 		if (rank == 0)
 			continue;
+		if (stays.rank < rank && asks.wanted < 0)
+			tier_evaluate(today, &kept->limits, SEATS_FOR_ALL, &customer.input, &customer.state, &asks);
 		if (stays.rank >= rank)
 			state->incumbents[i]++;
 		else if (customer.input.has_score && asks.wanted >= rank)
@@ -557,7 +561,6 @@ tier_seats_final(PG_FUNCTION_ARGS)
 
 		if (state->limits[i].rank == 0)
 			continue;
-		tier_keys_sort(list->keys, list->count);
 		state->places[i].seated = tier_least_key(list->keys, list->count, places_of_limit(state, i) - (double) state->incumbents[i]);
 	}
 	PG_RETURN_ARRAYTYPE_P(places_array(state));
