@@ -194,7 +194,7 @@ missing_of_rule(const Evaluation *e, const TierRule *rule, int64_t lowered)
 		else if (c->kind == TIER_LIMIT && input->has_score && e->limits->places != NULL &&
 				 e->limits->places[c->limit].best.numbers[0] <= 100.0 * TIER_SCORE_UNIT)
 			score = (e->limits->places[c->limit].best.numbers[0] - (double) (lowered + input->score)) / TIER_SCORE_UNIT;
-		else if (c->is_amount && input->values[c->measure] < c->at_least)
+		else if (c->is_amount && c->measure >= 0 && input->values[c->measure] < c->at_least)
 		{
 			double amount = c->at_least - input->values[c->measure];
 
@@ -402,18 +402,9 @@ static void
 follow_override(const Evaluation *e, const TierState *state, TierOutcome *outcome)
 {
 	int rank = e->input->override_rank;
-	TierState raised = *state;
 	bool is_his_own;
 
-	if (raised.rank > 0 && raised.rank < rank)
-	{
-		raised.rank = rank;
-		raised.previous_rank = 0;
-		raised.granted = NULL;
-		raised.up_runs = 0;
-		raised.down_runs = 0;
-	}
-	decide(e, &raised, outcome);
+	decide(e, state, outcome);
 	is_his_own = outcome->rank > rank ||
 		(outcome->rank == rank && state->rank == rank &&
 		 (outcome->reason == REASON_QUALIFIED || outcome->reason == REASON_WAITING));
@@ -426,7 +417,7 @@ fill_numbers(const Evaluation *e, const TierState *state, TierOutcome *outcome)
 {
 	outcome->score_to_next = outcome->amount_to_next = NAN;
 	outcome->score_to_stay = outcome->amount_to_stay = NAN;
-	if (outcome->reason == REASON_PROSPECT || outcome->reason == REASON_LOCKED || !e->input->has_order)
+	if (outcome->reason == REASON_PROSPECT || outcome->reason == REASON_REFUNDED || outcome->reason == REASON_LOCKED || !e->input->has_order)
 		return;
 	if (outcome->rank < e->terms->n_tiers)
 		missing_of_rules(e, &e->terms->tiers[outcome->rank].entry, 0, &outcome->score_to_next, &outcome->amount_to_next);
