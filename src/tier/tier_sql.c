@@ -17,13 +17,13 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/memutils.h"
 #include "utils/numeric.h"
 #include "utils/typcache.h"
 
 #include "aggregate.h"
-#include "tier/limits.h"
 #include "tier/machine.h"
+#include "tier/places.h"
+#include "tier/reading.h"
 #include "tier/rule_book.h"
 #include "value_list.h"
 
@@ -105,62 +105,16 @@ keep_rules(FunctionCallInfo fcinfo, Kept *kept, Datum datum)
 	kept->context = context;
 }
 
-/* A score as whole millionths.  What is far out of range has no bigint of them, which is an error as well. */
-static int64
-read_score(Datum score)
-{
-	static Numeric units_in_point = NULL;
-	int64		units = -1;
-
-	if (units_in_point == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-
-		units_in_point = DatumGetNumeric(DirectFunctionCall1(int4_numeric, Int32GetDatum(TIER_SCORE_UNIT)));
-		MemoryContextSwitchTo(old);
-	}
-	if (!numeric_is_nan(DatumGetNumeric(score)))
-		units = DatumGetInt64(DirectFunctionCall1(numeric_int8,
-												  DirectFunctionCall2(numeric_mul, score, NumericGetDatum(units_in_point))));
-	if (units < 0 || units > INT64CONST(100) * TIER_SCORE_UNIT)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the score %s is not between 0 and 100", DatumGetCString(DirectFunctionCall1(numeric_out, score)))));
-	return units;
-}
-
-static int32
-read_day(Datum day, const char *what)
-{
-	DateADT		date = DatumGetDateADT(day);
-
-	if (DATE_NOT_FINITE(date))
-		ereport(ERROR, (errcode(ERRCODE_DATETIME_FIELD_OVERFLOW), errmsg("%s is infinite", what)));
-	return date;
-}
-
-/* Measures as they were given; NULL and what is missing at the end are no values. */
+/* Measures as they were given, in the room for those of a call. */
 static const double *
 read_measures(const Kept *kept, Datum datum, bool isnull)
 {
-	double	   *values = kept->values;
-	Float8Array array;
-
-	for (int i = 0; i < kept->book->n_measures; i++)
-		values[i] = NAN;
-	if (isnull)
-		return values;
-	float8_array_view(&array, datum);
-	if (array.ndim > 1 || array.count > kept->book->n_measures)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("there are %d values for %d measures", array.count, kept->book->n_measures)));
-	for (int i = 0, n = 0; i < array.count; i++)
-		if (!array.has_null || (array.null_bitmap[i / 8] & (1 << i % 8)) != 0)
-			values[i] = array.values[n++];
-	return values;
+	tier_measures_read(kept->book->n_measures, kept->values, datum, isnull);
+	return kept->values;
 }
 
 static void
-read_state(Kept *kept, Datum datum, const TierTerms *today, Customer *customer)
+read_state(Kept *kept, MemoryContext context, Datum datum, const TierTerms *today, Customer *customer)
 {
 	HeapTupleHeader header = DatumGetHeapTupleHeader(datum);
 	Oid			type = HeapTupleHeaderGetTypeId(header);
@@ -171,12 +125,15 @@ read_state(Kept *kept, Datum datum, const TierTerms *today, Customer *customer)
 
 	if (kept->state_desc == NULL || kept->state_type != type)
 	{
-		kept->state_desc = lookup_rowtype_tupdesc_domain(type, HeapTupleHeaderGetTypMod(header), false);
+		TupleDesc	desc = lookup_rowtype_tupdesc(type, HeapTupleHeaderGetTypMod(header));
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		if (desc->natts != STATE_COLUMNS)
+			elog(ERROR, "the state of a tier has %d columns", desc->natts);
+		kept->state_desc = CreateTupleDescCopy(desc);
 		kept->state_type = type;
-		/* Not counted: it stays in the type cache for as long as this call site. */
-		if (kept->state_desc->natts != STATE_COLUMNS)
-			elog(ERROR, "the state of a tier has %d columns", kept->state_desc->natts);
-		DecrTupleDescRefCount(kept->state_desc);
+		MemoryContextSwitchTo(old);
+		ReleaseTupleDesc(desc);
 	}
 	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
 	ItemPointerSetInvalid(&tuple.t_self);
@@ -193,7 +150,7 @@ read_state(Kept *kept, Datum datum, const TierTerms *today, Customer *customer)
 	if (nulls[1])
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("the state of a tier has no day since when (tier \"%s\")", customer->tier)));
-	state->since = read_day(values[1], "the day since when a customer is in a tier");
+	state->since = tier_day_read(values[1], "the day since when a customer is in a tier");
 	if (!nulls[2])
 	{
 		customer->previous_tier = DatumGetTextPP(values[2]);
@@ -213,9 +170,9 @@ read_state(Kept *kept, Datum datum, const TierTerms *today, Customer *customer)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the state of a tier counts %d runs up and %d down, without a day since when, or below zero", state->up_runs, state->down_runs)));
 	if (!nulls[5])
-		state->up_since = read_day(values[5], "the day since when a customer is to climb");
+		state->up_since = tier_day_read(values[5], "the day since when a customer is to climb");
 	if (!nulls[7])
-		state->down_since = read_day(values[7], "the day since when a customer is failing");
+		state->down_since = tier_day_read(values[7], "the day since when a customer is failing");
 }
 
 /*
@@ -236,8 +193,8 @@ read_customer(FunctionCallInfo fcinfo, Kept *kept, int first, Customer *customer
 	keep_rules(fcinfo, kept, PG_GETARG_DATUM(first));
 	today = rule_book_today(kept->book);
 
-	input->as_of = read_day(PG_GETARG_DATUM(first + 1), "as_of");
-	input->last_as_of = PG_ARGISNULL(first + 2) ? TIER_NO_DAY : read_day(PG_GETARG_DATUM(first + 2), "the last day");
+	input->as_of = tier_day_read(PG_GETARG_DATUM(first + 1), "as_of");
+	input->last_as_of = PG_ARGISNULL(first + 2) ? TIER_NO_DAY : tier_day_read(PG_GETARG_DATUM(first + 2), "the last day");
 	if (input->last_as_of >= input->as_of)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("as_of is not after the last day that was evaluated"),
@@ -245,15 +202,15 @@ read_customer(FunctionCallInfo fcinfo, Kept *kept, int first, Customer *customer
 	input->has_order = !PG_ARGISNULL(first + 4) && PG_GETARG_INT64(first + 4) > 0;
 	input->has_score = input->has_order && !PG_ARGISNULL(first + 3);
 	if (!PG_ARGISNULL(first + 3))
-		input->score = read_score(PG_GETARG_DATUM(first + 3));
-	input->first_day = PG_ARGISNULL(first + 5) ? input->as_of : read_day(PG_GETARG_DATUM(first + 5), "the first day");
+		input->score = tier_score_read(PG_GETARG_DATUM(first + 3));
+	input->first_day = PG_ARGISNULL(first + 5) ? input->as_of : tier_day_read(PG_GETARG_DATUM(first + 5), "the first day");
 	input->segment = PG_ARGISNULL(first + 6) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(first + 6));
 	input->values = read_measures(kept, PG_ARGISNULL(first + 7) ? (Datum) 0 : PG_GETARG_DATUM(first + 7), PG_ARGISNULL(first + 7));
 	input->refund_rate = kept->book->refund_rate >= 0 ? input->values[kept->book->refund_rate] : NAN;
 	input->refunded_since = kept->book->refunded_since >= 0 ? input->values[kept->book->refunded_since] : NAN;
 	input->earned_amount = kept->book->earned_amount >= 0 ? input->values[kept->book->earned_amount] : NAN;
 	if (!PG_ARGISNULL(first + 8))
-		read_state(kept, PG_GETARG_DATUM(first + 8), today, customer);
+		read_state(kept, fcinfo->flinfo->fn_mcxt, PG_GETARG_DATUM(first + 8), today, customer);
 	if (!PG_ARGISNULL(first + 9))
 	{
 		char	   *tier = text_to_cstring(PG_GETARG_TEXT_PP(first + 9));
@@ -393,65 +350,6 @@ tier_measures(PG_FUNCTION_ARGS)
 	PG_RETURN_ARRAYTYPE_P(construct_array(names, book->n_measures, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-/* A list of keys that grows. */
-typedef struct KeyList
-{
-	int64		count;
-	int64		room;
-	TierKey    *keys;
-} KeyList;
-
-/* State of both aggregates. */
-typedef struct PlacesState
-{
-	MemoryContext context;
-	int			n_limits;
-	RuleLimit  *limits;
-	int64		customers;		/* with a score */
-	int64	   *incumbents;		/* of each limit: who stands there anyway */
-	TierPlaces *places;			/* of each limit: the best are known for tier_seats() */
-	KeyList    *asking;			/* tier_best(): one list of all; tier_seats(): of each limit who asks for a seat */
-} PlacesState;
-
-static PlacesState *
-places_create(MemoryContext context, const RuleBook *book)
-{
-	MemoryContext old = MemoryContextSwitchTo(context);
-	PlacesState *state = palloc0(sizeof(PlacesState));
-	int			room = book->n_limits + 1;
-
-	state->context = context;
-	state->n_limits = book->n_limits;
-	state->limits = palloc0(room * sizeof(RuleLimit));
-	if (book->n_limits > 0)
-		memcpy(state->limits, book->limits, book->n_limits * sizeof(RuleLimit));
-	state->incumbents = palloc0(room * sizeof(int64));
-	state->places = palloc0(room * sizeof(TierPlaces));
-	state->asking = palloc0(room * sizeof(KeyList));
-	MemoryContextSwitchTo(old);
-	return state;
-}
-
-static void
-key_list_add(MemoryContext context, KeyList *list, TierKey key)
-{
-	if (list->count == list->room)
-	{
-		list->room = list->room > 0 ? 2 * list->room : 64;
-		list->keys = list->keys ? repalloc_huge(list->keys, list->room * sizeof(TierKey))
-			: MemoryContextAllocHuge(context, list->room * sizeof(TierKey));
-	}
-	list->keys[list->count++] = key;
-}
-
-static double
-places_of_limit(const PlacesState *state, int limit)
-{
-	const RuleLimit *l = &state->limits[limit];
-
-	return l->share >= 0 ? tier_places_of_share(l->share, (double) state->customers) : l->capacity;
-}
-
 static ArrayType *
 places_array(const PlacesState *state)
 {
@@ -474,11 +372,9 @@ tier_best_accum(PG_FUNCTION_ARGS)
 		state = places_create(context, kept->book);
 	if (!PG_ARGISNULL(2) && !PG_ARGISNULL(3) && PG_GETARG_INT64(3) > 0)
 	{
-		input.score = read_score(PG_GETARG_DATUM(2));
+		input.score = tier_score_read(PG_GETARG_DATUM(2));
 		input.values = read_measures(kept, PG_ARGISNULL(4) ? (Datum) 0 : PG_GETARG_DATUM(4), PG_ARGISNULL(4));
-		state->customers++;
-		if (state->n_limits > 0)
-			key_list_add(state->context, &state->asking[0], tier_key(&kept->limits, &input));
+		places_add_rated(state, &kept->limits, &input);
 	}
 	PG_RETURN_POINTER(state);
 }
@@ -493,12 +389,7 @@ tier_best_final(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	state = (PlacesState *) PG_GETARG_POINTER(0);
-	for (int i = 0; i < state->n_limits; i++)
-	{
-		state->places[i].best = tier_least_key(state->asking[0].keys, state->asking[0].count, places_of_limit(state, i));
-		for (int n = 0; n < TIER_KEY_NUMBERS; n++)
-			state->places[i].seated.numbers[n] = INFINITY;
-	}
+	places_find_best(state);
 	PG_RETURN_ARRAYTYPE_P(places_array(state));
 }
 
@@ -513,36 +404,17 @@ tier_seats_accum(PG_FUNCTION_ARGS)
 	MemoryContext context = get_aggregate_context(fcinfo);
 	Kept	   *kept = keep(fcinfo);
 	PlacesState *state = PG_ARGISNULL(0) ? NULL : (PlacesState *) PG_GETARG_POINTER(0);
-	const TierTerms *today;
 	Customer	customer;
-	TierOutcome stays;
-	TierOutcome asks;
 
 	read_customer(fcinfo, kept, 1, &customer);
 	read_places(kept, PG_ARGISNULL(12) ? (Datum) 0 : PG_GETARG_DATUM(12), PG_ARGISNULL(12));
-	today = rule_book_today(kept->book);
 	if (state == NULL)
 	{
 		state = places_create(context, kept->book);
 		if (kept->limits.places != NULL)
 			memcpy(state->places, kept->places, state->n_limits * sizeof(TierPlaces));
 	}
-	state->customers += customer.input.has_score;
-	tier_evaluate(today, &kept->limits, SEATS_NONE, &customer.input, &customer.state, &stays);
-	asks.wanted = -1;			/* not asked yet */
-	for (int i = 0; i < state->n_limits; i++)
-	{
-		int			rank = state->limits[i].rank;
-
-		if (rank == 0)
-			continue;
-		if (stays.rank < rank && asks.wanted < 0)
-			tier_evaluate(today, &kept->limits, SEATS_FOR_ALL, &customer.input, &customer.state, &asks);
-		if (stays.rank >= rank)
-			state->incumbents[i]++;
-		else if (customer.input.has_score && asks.wanted >= rank)
-			key_list_add(state->context, &state->asking[i], tier_key(&kept->limits, &customer.input));
-	}
+	places_add_seat(state, rule_book_today(kept->book), &kept->limits, &customer.input, &customer.state);
 	PG_RETURN_POINTER(state);
 }
 
@@ -555,13 +427,6 @@ tier_seats_final(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	state = (PlacesState *) PG_GETARG_POINTER(0);
-	for (int i = 0; i < state->n_limits; i++)
-	{
-		KeyList    *list = &state->asking[i];
-
-		if (state->limits[i].rank == 0)
-			continue;
-		state->places[i].seated = tier_least_key(list->keys, list->count, places_of_limit(state, i) - (double) state->incumbents[i]);
-	}
+	places_find_seats(state);
 	PG_RETURN_ARRAYTYPE_P(places_array(state));
 }
