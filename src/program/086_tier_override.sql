@@ -7,16 +7,16 @@ DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
     key_column record;
     equality text;
-    query text;
+    known text;
 BEGIN
     SELECT * INTO key_column FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id');
     equality := customer_tier.key_equality(key_column.base_type);
-    query := format('EXISTS (SELECT FROM %1$I.rating AS known WHERE known.customer_id %2$s %3$s) OR EXISTS (SELECT FROM %1$I.history AS known WHERE known.customer_id %2$s %3$s)', schema, equality, customer);
-    IF to_regclass(format('%I.%I', s.customers_schema, s.customers_name)) IS NOT NULL THEN
-        query := query || format(' OR EXISTS (SELECT FROM %I.%I AS known WHERE CAST(known.%I AS %s) %s %s)',
+    known := format('EXISTS (SELECT FROM %1$I.rating AS known WHERE known.customer_id %2$s %3$s) OR EXISTS (SELECT FROM %1$I.history AS known WHERE known.customer_id %2$s %3$s)', schema, equality, customer);
+    IF s.customers_name IS NOT NULL AND to_regclass(format('%I.%I', s.customers_schema, s.customers_name)) IS NOT NULL THEN
+        known := known || format(' OR EXISTS (SELECT FROM %I.%I AS known WHERE CAST(known.%I AS %s) %s %s)',
                                  s.customers_schema, s.customers_name, s.customers_key, format_type(key_column.type, -1), equality, customer);
     END IF;
-    RETURN query;
+    RETURN known;
 END
 $$;
 COMMENT ON FUNCTION customer_tier.known_customer_query(name, text) IS 'internal: whether a program knows a customer, the expression of a key: from its ratings, its histories or the customer master';
