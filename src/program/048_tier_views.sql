@@ -47,10 +47,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format(
 $query$SELECT DISTINCT ON (ever.code) ever.code, ever.tier_rank, ever.is_present
           FROM (SELECT listed.tier->>'code' AS code, CAST(listed.n AS integer) AS tier_rank,
-                       coalesce(terms.terms_id = published.terms_id, false) AS is_present, terms.terms_id
+                       coalesce(terms.terms_id = (SELECT published.terms_id FROM %1$I.run AS published WHERE published.is_current), false) AS is_present, terms.terms_id
                   FROM %1$I.tier_terms AS terms
                  CROSS JOIN jsonb_array_elements(terms.terms->'tiers') WITH ORDINALITY AS listed (tier, n)
-                  LEFT JOIN %1$I.run AS published ON published.is_current
                 UNION ALL
                 SELECT tier.code, tier.tier_rank, NOT EXISTS (SELECT FROM %1$I.run AS published WHERE published.is_current AND published.terms_id IS NOT NULL), 0
                   FROM %1$I.tier) AS ever
@@ -61,7 +60,10 @@ COMMENT ON FUNCTION customer_tier.known_tiers_query(name) IS 'internal: every ti
 CREATE FUNCTION customer_tier.create_tier_views(schema name) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    attributes constant text := 'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp';
+    attributes constant text := 'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off';
+    -- A value, not a join: the planner takes it for one row.
+    this_day constant text := format('(SELECT published.as_of FROM %I.run AS published WHERE published.is_current)', schema);
+    day_before constant text := format('(SELECT published.previous_as_of FROM %I.run AS published WHERE published.is_current)', schema);
     known text := customer_tier.known_tiers_query(schema);
     reasons text := customer_tier.reasons_query();
     key_column record;
@@ -90,9 +92,8 @@ WITH known AS (
      ), before AS (
         SELECT held.tier, max(held.tier_rank) AS tier_rank, count(*) AS members
           FROM %1$I.tier_history AS held
-          JOIN %1$I.run AS published ON published.is_current
-         WHERE held.valid_from <= published.previous_as_of
-           AND (held.valid_to > published.previous_as_of OR held.valid_to IS NULL)
+         WHERE held.valid_from <= %3$s
+           AND (held.valid_to > %3$s OR held.valid_to IS NULL)
          GROUP BY held.tier
      )
 SELECT coalesce(known.tier_rank, member.tier_rank, before.tier_rank) AS tier_rank,
@@ -107,18 +108,17 @@ SELECT coalesce(known.tier_rank, member.tier_rank, before.tier_rank) AS tier_ran
        round(member.average_score, 4) AS average_score,
        member.clv,
        round(member.average_clv, 4) AS average_clv,
-       CASE WHEN published.previous_as_of IS NOT NULL THEN coalesce(before.members, 0) END AS members_before,
-       CASE WHEN published.previous_as_of IS NOT NULL THEN coalesce(member.members, 0) - coalesce(before.members, 0) END AS change
+       CASE WHEN %3$s IS NOT NULL THEN coalesce(before.members, 0) END AS members_before,
+       CASE WHEN %3$s IS NOT NULL THEN coalesce(member.members, 0) - coalesce(before.members, 0) END AS change
   FROM (SELECT known.code AS tier FROM known WHERE known.is_present
         UNION SELECT member.tier FROM member
         UNION SELECT before.tier FROM before) AS listed
   LEFT JOIN known ON known.code = listed.tier
   LEFT JOIN member ON member.tier = listed.tier
   LEFT JOIN before ON before.tier = listed.tier
-  LEFT JOIN %1$I.tier ON tier.code = listed.tier
-  LEFT JOIN %1$I.run AS published ON published.is_current;
+  LEFT JOIN %1$I.tier ON tier.code = listed.tier;
 COMMENT ON VIEW %1$I.tiers IS 'the tiers of the published run, one row each, also empty ones; and tiers that are no more but were held at the run before';
-$ddl$, schema, known);
+$ddl$, schema, known, day_before);
 
     PERFORM customer_tier.put_function(schema, 'tiers', 'day date',
         'TABLE(tier_rank integer, tier text, tier_label text, tier_label_zh text, colour text, members bigint, share numeric, revenue numeric, revenue_share numeric)', attributes,
@@ -159,11 +159,10 @@ WITH known AS (
         %2$s
      ), moved AS (
         SELECT held.customer_id,
-               max(held.tier) FILTER (WHERE held.valid_from <= published.previous_as_of AND (held.valid_to > published.previous_as_of OR held.valid_to IS NULL)) AS from_tier,
-               max(held.tier) FILTER (WHERE held.valid_from <= published.as_of AND (held.valid_to > published.as_of OR held.valid_to IS NULL)) AS to_tier
+               max(held.tier) FILTER (WHERE held.valid_from <= %5$s AND (held.valid_to > %5$s OR held.valid_to IS NULL)) AS from_tier,
+               max(held.tier) FILTER (WHERE held.valid_from <= %4$s AND (held.valid_to > %4$s OR held.valid_to IS NULL)) AS to_tier
           FROM %1$I.tier_history AS held
-          JOIN %1$I.run AS published ON published.is_current
-         WHERE held.valid_to > coalesce(published.previous_as_of, published.as_of) OR held.valid_to IS NULL
+         WHERE held.valid_to > coalesce(%5$s, %4$s) OR held.valid_to IS NULL
          GROUP BY held.customer_id
      ), counted AS (
         SELECT moved.from_tier, moved.to_tier, count(*) AS customers, sum(coalesce(rating.revenue, 0)) AS revenue
@@ -186,7 +185,7 @@ SELECT counted.from_tier,
   LEFT JOIN known AS old ON old.code = counted.from_tier
   LEFT JOIN known AS new ON new.code = counted.to_tier;
 COMMENT ON VIEW %1$I.tier_migration IS 'how many went from which tier to which between the day evaluated before and the published one; from_tier NULL = came in, to_tier NULL = left';
-$ddl$, schema, known, equality);
+$ddl$, schema, known, equality, this_day, day_before);
 
     PERFORM customer_tier.put_function(schema, 'tier_migration', 'from_day date, to_day date',
         'TABLE(from_tier text, from_rank integer, to_tier text, to_rank integer, direction text, customers bigint, share_of_from numeric, revenue numeric)', attributes,
@@ -249,7 +248,7 @@ $query$SELECT move.customer_id,
   LEFT JOIN (%2$s) AS new ON new.code = move.tier
   LEFT JOIN %4$s AS reason (reason, label, label_zh) ON reason.reason = move.reason
  WHERE $query$, schema, known, direction, reasons);
-    EXECUTE format('CREATE VIEW %1$I.tier_moves AS ', schema) || moves || format('move.valid_from = (SELECT published.as_of FROM %I.run AS published WHERE published.is_current)', schema);
+    EXECUTE format('CREATE VIEW %1$I.tier_moves AS ', schema) || moves || 'move.valid_from = ' || this_day;
     EXECUTE format('COMMENT ON VIEW %I.tier_moves IS %L', schema, 'who moved on the published day, and why; direction entry = placed for the first time. Who left is in tier_migration');
     PERFORM customer_tier.put_function(schema, 'tier_moves', 'from_day date, to_day date',
         format('TABLE(customer_id %s, day date, previous_tier text, tier text, direction text, reason text, reason_label text, reason_label_zh text, score numeric, changed_by text, is_correction boolean)', key_type), attributes,
@@ -271,19 +270,18 @@ SELECT rating.customer_id,
        rating.down_since AS failing_since,
        rating.down_runs AS failing_runs,
        rating.drops_on,
-       rating.drops_on - published.as_of AS days_left,
+       rating.drops_on - %3$s AS days_left,
        rating.score,
        rating.score_to_stay,
        rating.amount_to_stay,
        rating.revenue,
        rating.clv
   FROM %1$I.rating
-  LEFT JOIN %1$I.run AS published ON published.is_current
   LEFT JOIN %1$I.tier ON tier.code = rating.tier
   LEFT JOIN %2$s AS reason (reason, label, label_zh) ON reason.reason = rating.tier_reason
  WHERE rating.drops_on IS NOT NULL;
 COMMENT ON VIEW %1$I.at_risk_of_downgrade IS 'who is failing and will drop if nothing changes: when, and what would save the tier';
-$ddl$, schema, reasons);
+$ddl$, schema, reasons, this_day);
     PERFORM customer_tier.put_function(schema, 'at_risk_of_downgrade', 'until date',
         format('TABLE(customer_id %s, tier text, tier_label text, tier_label_zh text, tier_since date, tier_reason text, reason_label text, reason_label_zh text, failing_since date, failing_runs integer, drops_on date, days_left integer, score numeric, score_to_stay numeric, amount_to_stay numeric, revenue numeric, clv numeric)', key_type), attributes,
         format(E'\n    SELECT risk.* FROM %I.at_risk_of_downgrade AS risk WHERE risk.drops_on <= until\n', schema),
@@ -314,10 +312,9 @@ $query$SELECT rating.customer_id,
 $ddl$
 CREATE VIEW %1$I.near_upgrade AS
 %2$s
-  LEFT JOIN %1$I.tier_policy AS policy ON true
  WHERE coalesce(rating.score_to_next_tier, rating.amount_to_next_tier) IS NOT NULL
-   AND (rating.score_to_next_tier > policy.near_score) IS NOT TRUE
-   AND (rating.amount_to_next_tier > policy.near_amount) IS NOT TRUE
+   AND (rating.score_to_next_tier > (SELECT policy.near_score FROM %1$I.tier_policy AS policy)) IS NOT TRUE
+   AND (rating.amount_to_next_tier > (SELECT policy.near_amount FROM %1$I.tier_policy AS policy)) IS NOT TRUE
    AND rating.tier_reason <> 'refunded';
 COMMENT ON VIEW %1$I.near_upgrade IS 'who is within reach of the next tier: misses at most tier_policy.near_score points and at most near_amount, so far as either is missing (near_amount NULL = any amount)';
 $ddl$, schema, near);
