@@ -91,7 +91,9 @@ SELECT customer_tier.create_program('quarter', 'orders', 'customer_id', 'day', '
 CREATE FUNCTION compare(program text, as_of date, window_days int, monetary text, weights float8[]) RETURNS TABLE (side text, difference text) LANGUAGE plpgsql AS $$
 BEGIN
     -- Tiers as of a first evaluation.
-    PERFORM customer_tier.rewind_tiers(program, '2000-01-01');
+    IF customer_tier.published_day(program) IS NOT NULL THEN
+        PERFORM customer_tier.rewind_tiers(program, '2000-01-01');
+    END IF;
     CALL customer_tier.refresh(program, as_of);
     CREATE TEMP TABLE expected ON COMMIT DROP AS SELECT * FROM oracle(as_of, window_days, monetary, weights);
     EXECUTE format('CREATE TEMP TABLE actual ON COMMIT DROP AS
@@ -116,6 +118,7 @@ SELECT * FROM compare('quarter', '2024-06-15', 90, 'average_order', '{2,1,1}');
 CREATE TABLE orders_until_may AS SELECT * FROM orders WHERE day <= '2024-05-01';
 SELECT customer_tier.create_program('lived', 'orders_until_may', 'customer_id', 'day', 'amount', purchase_model => 'none');
 CALL customer_tier.refresh('lived', '2024-05-01');
+SELECT customer_tier.rewind_tiers('all_time', '2000-01-01') > 0 AS went_back;
 SELECT customer_id, score, tier, segment FROM lived.ratings EXCEPT ALL SELECT customer_id, score, tier, segment FROM all_time.rate('2024-05-01');
 SELECT customer_id, score, tier, segment FROM all_time.rate('2024-05-01') EXCEPT ALL SELECT customer_id, score, tier, segment FROM lived.ratings;
 

@@ -62,9 +62,7 @@ CALL customer_tier.refresh('shop', '2024-02-29');
 UPDATE shop.tier_policy SET grace_days = 10, coming_days = 5, notify = true;
 INSERT INTO orders SELECT 6, '2024-03-02', 3000 FROM generate_series(1, 3);
 INSERT INTO orders SELECT c, '2024-03-02', 4000 FROM generate_series(7, 11) c;
-LISTEN customer_tier;
 CALL customer_tier.refresh('shop', '2024-03-02');
-UNLISTEN customer_tier;
 SELECT customer_id, tier, tier_reason, score, score_to_stay, drops_on FROM shop.ratings WHERE drops_on IS NOT NULL ORDER BY 1;
 SELECT as_of, kind, count(*) FROM shop.tier_event WHERE as_of >= '2024-03-02' GROUP BY 1, 2 ORDER BY 1, 2;
 CALL customer_tier.refresh('shop', '2024-03-07');
@@ -132,12 +130,12 @@ SELECT * FROM wrong;
 UPDATE shop.tier SET min_score = 65, entry = NULL WHERE code = 'gold';
 UPDATE shop.tier SET min_score = 85, entry = NULL WHERE code = 'platinum';
 UPDATE shop.tier_policy SET revoke_on_refund = true, hold_days = 100;
-INSERT INTO orders VALUES (3, '2024-03-25', 20000);
+INSERT INTO orders VALUES (16, '2024-03-25', 5000);
 CALL customer_tier.refresh('shop', '2024-03-25');
-INSERT INTO orders VALUES (3, '2024-03-26', -20000), (4, '2024-03-26', -170);
+INSERT INTO orders VALUES (16, '2024-03-26', -5000), (4, '2024-03-26', -170);
 CALL customer_tier.refresh('shop', '2024-03-26');
-SELECT * FROM moves() WHERE customer_id IN (3, 4) AND valid_from >= '2024-03-25';
-SELECT customer_id, tier, tier_reason FROM shop.ratings WHERE customer_id IN (3, 4) ORDER BY 1;
+SELECT * FROM moves() WHERE customer_id IN (4, 16) AND valid_from >= '2024-03-25';
+SELECT customer_id, tier, tier_reason FROM shop.ratings WHERE customer_id IN (4, 16) ORDER BY 1;
 
 -- Rules on money in a window, and the amount that is missing.
 UPDATE shop.tier SET min_score = NULL, entry = '[{"revenue": {"at_least": 10000, "days": 30}, "orders": 4}, {"score": 99}]' WHERE code = 'platinum';
@@ -167,6 +165,7 @@ UPDATE shop.tier SET min_score = NULL, stay = NULL WHERE code = 'silver';
 UPDATE shop.tier SET entry = '{"orders": 3}' WHERE code = 'bronze';
 UPDATE shop.tier_policy SET tie_break = NULL;
 SELECT * FROM customer_tier.check_program('shop');
+\set VERBOSITY terse
 UPDATE shop.tier_policy SET grace_days = -1;
 UPDATE shop.tier_policy SET downgrade_at = 'week';
 INSERT INTO shop.tier_policy DEFAULT VALUES;
@@ -174,6 +173,7 @@ INSERT INTO shop.tier_override (customer_id, tier, reason, valid_from, valid_to)
 INSERT INTO shop.tier_override (customer_id, tier, reason, valid_from) VALUES (1, 'gold', 'never', 'infinity');
 INSERT INTO shop.tier_override (customer_id, tier, reason, valid_from) VALUES (1, 'diamond', 'unknown', '2024-05-01');
 INSERT INTO shop.tier_history (customer_id, valid_from, tier, tier_rank, reason, changed_by) VALUES (1, '2024-05-01', 'gold', 3, 'second open row', 'me');
+\set VERBOSITY default
 INSERT INTO shop.tier_change (valid_from, changes) VALUES ('2024-01-01', '{"tiers": {"diamond": {"min_score": 99}}}');
 SELECT * FROM customer_tier.check_program('shop');
 DELETE FROM shop.tier_policy;
@@ -181,4 +181,7 @@ DELETE FROM shop.tier_change;
 SELECT * FROM customer_tier.check_program('shop');
 CALL customer_tier.refresh('shop', '2024-04-01');
 SELECT count(DISTINCT as_of), max(as_of) FROM shop.ratings;
+DROP VIEW wrong;
 SELECT customer_tier.drop_program('shop');
+DROP FUNCTION moves;
+DROP TABLE orders;

@@ -175,7 +175,7 @@ BEGIN
         RETURN format('CASE WHEN %2$s.orders > 0 THEN CAST(coalesce(customer_tier.%1$I(customer_tier.within(%2$s.history, %3$s - %4$s, %3$s)), 0) AS double precision) END', name, customer, as_of, days::int - 1);
     END IF;
     SELECT c.n INTO dimension FROM customer_tier.card(schema, what_if) c WHERE c.name = measure;
-    RETURN format('%s.dimension_values[%s]', customer, dimension);
+    RETURN CASE WHEN dimension IS NOT NULL THEN format('%s.dimension_values[%s]', customer, dimension) END;
 END
 $$;
 COMMENT ON FUNCTION customer_tier.measure_expression(name, text, text, text, jsonb) IS 'internal: the SQL of a measure that rules of tiers look at, of a row of rate(); NULL when there is no such measure';
@@ -223,7 +223,14 @@ DECLARE
     f record;
     tier record;
 BEGIN
-    SELECT * INTO f FROM customer_tier.tiers_in_force(schema, as_of, what_if);
+    BEGIN
+        SELECT * INTO f FROM customer_tier.tiers_in_force(schema, as_of, what_if);
+    EXCEPTION
+        WHEN invalid_parameter_value OR undefined_object OR cardinality_violation THEN
+            GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, problem = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+            RETURN NEXT;
+            RETURN;
+    END;
     IF f.tiers = '{}' THEN
         RETURN QUERY SELECT '22023', format('%I.tier has no tiers', schema), 'Insert at least a base tier: tier_rank 1, without min_score.'::text;
         RETURN;
@@ -254,7 +261,7 @@ BEGIN
               FROM jsonb_each(customer_tier.simple_rule(tier.entry)) AS own, jsonb_each(customer_tier.simple_rule(tier.entry_below)) AS below
              WHERE own.key = below.key AND jsonb_typeof(own.value) = 'number' AND jsonb_typeof(below.value) = 'number'
                AND CASE WHEN own.key IN ('share', 'capacity') THEN own.value >= below.value ELSE own.value <= below.value END;
-        RETURN QUERY SELECT p.code, format('%I.tier: %s', schema, p.problem), p.hint
+        RETURN QUERY SELECT p.code, format('%I.tier: %s%s', schema, CASE WHEN p.code = '42703' THEN format('tier "%s": ', tier.code) END, p.problem), p.hint
             FROM customer_tier.rule_problem(schema, jsonb_build_object('tiers',
                      CASE WHEN tier.rank > 1 THEN '[{"code": "base of it"}]'::jsonb ELSE '[]' END || jsonb_build_array(tier.rules)), what_if) AS p;
     END LOOP;

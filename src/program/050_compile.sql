@@ -115,6 +115,9 @@ BEGIN
     IF to_regclass(format('%I.calibration', schema)) IS NULL THEN
         PERFORM customer_tier.create_calibration(schema);
     END IF;
+    IF to_regclass(format('%I.tiers', schema)) IS NULL THEN
+        PERFORM customer_tier.create_tier_views(schema);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION customer_tier.compile_program(name, date) IS 'internal: write the functions and views in a program''s schema from its settings; refresh and adopt_program do it by themselves';

@@ -138,6 +138,30 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.verify(text) IS 'what is wrong with the history of tiers, beside the ratings; no row = nothing. Refreshes write neither overlaps nor gaps; edits by hand may';
 
+CREATE FUNCTION customer_tier.forget_tiers(schema name) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rated bigint;
+BEGIN
+    EXECUTE format(
+$query$
+    WITH taken AS (
+        DELETE FROM %1$I.tier_history AS held RETURNING held.*
+    )
+    INSERT INTO %1$I.tier_correction (customer_id, valid_from, valid_to, tier, tier_rank, reason, score, previous_tier, changed_by, was_correction, terms_id, first_run_id)
+    SELECT taken.customer_id, taken.valid_from, taken.valid_to, taken.tier, taken.tier_rank, taken.reason, taken.score,
+           taken.previous_tier, taken.changed_by, taken.is_correction, taken.terms_id, taken.run_id
+      FROM taken
+$query$, schema);
+    EXECUTE format('DELETE FROM %I.rating', schema);
+    GET DIAGNOSTICS rated = ROW_COUNT;
+    EXECUTE format('UPDATE %I.tier_event SET acknowledged_at = now(), acknowledged_by = ''rewind_tiers'' WHERE tier_event.acknowledged_at IS NULL', schema);
+    EXECUTE format('UPDATE %I.run SET is_current = false WHERE run.is_current', schema);
+    RETURN rated;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.forget_tiers(name) IS 'internal: take back all evaluations: nobody has a rating until the next refresh, which begins anew';
+
 CREATE FUNCTION customer_tier.rewind_tiers(program text, day date) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -178,9 +202,7 @@ $query$
      LIMIT 1
 $query$, schema) INTO kept USING day;
     IF kept.run_id IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('nothing was evaluated up to %s', day),
-            HINT = format('SELECT min(as_of) FROM %I.run WHERE status = ''published''; is the first day.', schema);
+        RETURN customer_tier.forget_tiers(schema);
     ELSIF kept.as_of = published.as_of THEN
         RETURN 0;
     END IF;
@@ -268,7 +290,7 @@ $query$, schema) USING published.run_id, kept.as_of, kept.previous_as_of, kept.u
 END
 $$;
 COMMENT ON FUNCTION customer_tier.rewind_tiers(text, date) IS
-    'take back the evaluations after a day, such as those of a refresh with a wrong, too late as_of: everybody stands again where he stood, what is taken back is kept in <schema>.tier_correction, customers who had no tier by then have no rating until the next refresh, events nobody has taken are withdrawn, and what was pending begins anew. The last evaluation up to that day is the published one again, but the other columns of the ratings stay those of the run taken back until the next refresh: CALL refresh() at once. Returns how many customers changed';
+    'take back the evaluations after a day, such as those of a refresh with a wrong, too late as_of: everybody stands again where he stood, what is taken back is kept in <schema>.tier_correction, customers who had no tier by then (all of them, when nothing was evaluated up to that day) have no rating until the next refresh, events nobody has taken are withdrawn, and what was pending begins anew. The last evaluation up to that day is the published one again, but the other columns of the ratings stay those of the run taken back until the next refresh: CALL refresh() at once. Returns how many customers changed';
 
 CREATE FUNCTION customer_tier.acknowledge_events(program text, worker text, at_most int DEFAULT 100)
 RETURNS TABLE (event_id bigint, as_of date, kind text, customer_id text, from_tier text, to_tier text, reason text, due date)
