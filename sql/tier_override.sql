@@ -9,11 +9,6 @@ INSERT INTO tier_orders SELECT i % 20, date '2024-01-01' + (i * 37) % 180, (i * 
 CREATE TABLE tier_customers (id bigint);
 INSERT INTO tier_customers VALUES (777);
 SELECT customer_tier.create_program('p', 'tier_orders', 'c', 'd', 'a', purchase_model => 'none');
-DO $$ BEGIN
-    IF to_regclass('p.tiers') IS NULL THEN
-        PERFORM customer_tier.create_tier_views('p');
-    END IF;
-END $$;
 UPDATE p.tier SET code = 'pl''at "x"' WHERE code = 'platinum';
 
 -- ---------- setting ----------

@@ -13,11 +13,6 @@ INSERT INTO "My Orders".o VALUES ('Returns', '2024-02-01', 100), ('Returns', '20
 CREATE TABLE "My Orders".customers (c citext);
 INSERT INTO "My Orders".customers VALUES ('nobody'), ('c1');
 SELECT customer_tier.create_program('It''s', '"My Orders".o', 'c', 'd', 'a', schema => 'My "100 %s" Shop', customers => '"My Orders".customers', customers_key => 'c', purchase_model => 'none');
-DO $$ BEGIN
-    IF to_regclass('"My ""100 %s"" Shop".tiers') IS NULL THEN
-        PERFORM customer_tier.create_tier_views('My "100 %s" Shop');
-    END IF;
-END $$;
 UPDATE "My ""100 %s"" Shop".tier SET code = 'gold''s "own"', label = 'Gold %s', label_zh = '黄金' WHERE code = 'gold';
 UPDATE "My ""100 %s"" Shop".tier_policy SET grace_days = 45;
 
@@ -156,10 +151,10 @@ SELECT c.relname, count(*) FROM pg_depend d JOIN pg_rewrite r ON d.classid = 'pg
  WHERE c.relnamespace = '"My ""100 %s"" Shop"'::regnamespace GROUP BY 1;
 -- Every column has a comment, and every reason a label.
 SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
- WHERE c.oid IN (SELECT to_regclass(format('"My ""100 %s"" Shop".%I', v)) FROM (SELECT DISTINCT view_name FROM customer_tier.tier_view_columns()) AS x (v))
+ WHERE c.relnamespace = '"My ""100 %s"" Shop"'::regnamespace AND c.relname IN (SELECT view_name FROM customer_tier.tier_view_columns())
    AND col_description(c.oid, a.attnum) IS NULL;
 SELECT count(*) AS columns_without_a_view FROM customer_tier.tier_view_columns() c
- WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass(format('"My ""100 %s"" Shop".%I', c.view_name)) AND a.attname = c.column_name);
+ WHERE NOT EXISTS (SELECT FROM pg_attribute a JOIN pg_class r ON r.oid = a.attrelid WHERE r.relnamespace = '"My ""100 %s"" Shop"'::regnamespace AND r.relname = c.view_name AND a.attname = c.column_name);
 SELECT DISTINCT tier_reason FROM "My ""100 %s"" Shop".ratings WHERE tier_reason NOT IN (SELECT reason FROM customer_tier.tier_reasons());
 SELECT reason, count(*) FROM customer_tier.tier_reasons() GROUP BY 1 HAVING count(*) > 1 OR min(label) = '' OR min(label_zh) = '';
 
