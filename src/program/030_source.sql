@@ -26,9 +26,10 @@ CREATE TYPE customer_tier.program_settings AS (
     margin_column name,
     churn_days int,
     refit_days int,
-    history_complete_from date
+    history_complete_from date,
+    what_if jsonb
 );
-COMMENT ON TYPE customer_tier.program_settings IS 'the settings of a program: the one row of <schema>.settings, whose columns explain themselves';
+COMMENT ON TYPE customer_tier.program_settings IS 'the settings of a program: the one row of <schema>.settings, whose columns explain themselves; and changes of tiers, policy and scorecard that are tried out (NULL = none)';
 
 CREATE FUNCTION customer_tier.program_settings(schema name) RETURNS customer_tier.program_settings
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -46,7 +47,7 @@ BEGIN
         'SELECT program, source_schema, source_name, customer, at, amount, order_id,
                 customers_schema, customers_name, customers_key, time_zone, segment_map,
                 monetary, window_days, on_bad_row, max_bad_share,
-                purchase_model, horizon_days, annual_discount, margin, margin_column, churn_days, refit_days, history_complete_from
+                purchase_model, horizon_days, annual_discount, margin, margin_column, churn_days, refit_days, history_complete_from, NULL::jsonb
            FROM %I.settings', schema) INTO s;
     RETURN s;
 END

@@ -419,11 +419,10 @@ BEGIN
     EXECUTE format('COMMENT ON SCHEMA %I IS %L', new_schema, format('customer_tier program "%s"', create_program.name));
     PERFORM customer_tier.create_tables(new_schema, key_type);
     EXECUTE format(
-        'INSERT INTO %I.settings (program, source_schema, source_name, customer, at, amount, order_id,
-                customers_schema, customers_name, customers_key, time_zone, segment_map,
-                monetary, window_days, on_bad_row, max_bad_share,
-                purchase_model, horizon_days, annual_discount, margin, margin_column, churn_days, refit_days, history_complete_from)
-         SELECT ($1).*', new_schema) USING s;
+        'INSERT INTO %1$I.settings (%2$s) SELECT %2$s FROM (SELECT ($1).*) AS s', new_schema,
+        'program, source_schema, source_name, customer, at, amount, order_id, customers_schema, customers_name, customers_key, time_zone, segment_map, '
+        'monetary, window_days, on_bad_row, max_bad_share, '
+        'purchase_model, horizon_days, annual_discount, margin, margin_column, churn_days, refit_days, history_complete_from') USING s;
     EXECUTE format(
         'INSERT INTO %I.tier (tier_rank, code, label, label_zh, colour, min_score)
          SELECT tier_rank, code, label, label_zh, colour, min_score FROM customer_tier.tier_preset WHERE preset = $1', new_schema)

@@ -183,10 +183,12 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.outside_problems(name, text) IS 'internal: what is wrong with the relation a dimension comes from; no row = nothing';
 
-CREATE FUNCTION customer_tier.card_problems(schema name) RETURNS TABLE (code text, problem text, hint text)
+CREATE FUNCTION customer_tier.card_problems(schema name, what_if jsonb DEFAULT NULL) RETURNS TABLE (code text, problem text, hint text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
+    dimension_rows text := customer_tier.configured(schema, 'dimension', 'name', what_if->'dimensions');
+    grade_rows text := customer_tier.configured(schema, 'grade', 'code', what_if->'grades');
     d record;
     dimensions int;
     total float8;
@@ -194,8 +196,8 @@ DECLARE
     combination text;
     base record;
 BEGIN
-    EXECUTE format('SELECT count(*), sum(dimension.weight) FROM %I.dimension', schema) INTO dimensions, total;
-    EXECUTE format('SELECT count(*), min(scorecard.combination) FROM %I.scorecard', schema) INTO cards, combination;
+    EXECUTE format('SELECT count(*), sum(dimension.weight) FROM %s AS dimension', dimension_rows) INTO dimensions, total;
+    EXECUTE format('SELECT count(*), min(scorecard.combination) FROM %s AS scorecard', customer_tier.configured(schema, 'scorecard', NULL, what_if->'scorecard')) INTO cards, combination;
     IF cards <> 1 THEN
         RETURN QUERY SELECT '21000', format('%I.scorecard has %s rows, it must have one', schema, cards), format('INSERT INTO %I.scorecard DEFAULT VALUES;', schema);
     END IF;
@@ -210,7 +212,7 @@ BEGIN
         RETURN QUERY SELECT '54000', format('%s dimensions are too many', dimensions), 'Use at most 100.'::text;
     END IF;
 
-    FOR d IN EXECUTE format('SELECT dimension.* FROM %I.dimension ORDER BY dimension."position", dimension.name', schema) LOOP
+    FOR d IN EXECUTE format('SELECT dimension.* FROM %s AS dimension ORDER BY dimension."position", dimension.name', dimension_rows) LOOP
         IF d.feature IS NOT NULL THEN
             IF NOT EXISTS (SELECT FROM customer_tier.dimension_features() f WHERE f.feature = d.feature) THEN
                 RETURN QUERY SELECT '42704', format('dimension "%s" has the unknown feature "%s"', d.name, d.feature),
@@ -219,13 +221,13 @@ BEGIN
                 RETURN QUERY SELECT '55000', format('dimension "%s" needs a purchase model, and the program asks for none', d.name),
                     format('UPDATE %I.settings SET purchase_model = ''mbg/nbd'';', schema);
             END IF;
-        ELSE
+        ELSIF what_if IS NULL THEN     -- what is tried out reads no relation
             RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.outside_problems(schema, d.name) p;
         END IF;
         RETURN QUERY SELECT '22023', format('dimension "%s" %s', d.name, p.problem), p.hint
             FROM customer_tier.parameter_problems(d.method, d.parameters, d.higher_is_better) p;
         IF d.floor_grade IS NOT NULL THEN
-            EXECUTE format('SELECT count(*) FILTER (WHERE grade.code = $1) = 0 AS is_missing, string_agg(grade.code, '', '' ORDER BY grade.grade_rank DESC) AS codes FROM %I.grade', schema) INTO base USING d.floor_grade;
+            EXECUTE format('SELECT count(*) FILTER (WHERE grade.code = $1) = 0 AS is_missing, string_agg(grade.code, '', '' ORDER BY grade.grade_rank DESC) AS codes FROM %s AS grade', grade_rows) INTO base USING d.floor_grade;
             IF base.is_missing THEN
                 RETURN QUERY SELECT '22023', format('dimension "%s" caps the grade at "%s", which does not exist', d.name, d.floor_grade),
                     CASE WHEN base.codes IS NULL THEN format('There are no grades: customer_tier.set_grades(%L, ...) makes some.', (customer_tier.program_settings(schema)).program)
@@ -239,7 +241,7 @@ $query$
     WITH grade AS (
         SELECT grade.*, lag(grade_rank, 1, 0) OVER (ORDER BY grade_rank) AS rank_below,
                lag(min_score) OVER (ORDER BY grade_rank) AS score_below, lag(share) OVER (ORDER BY grade_rank) AS share_below
-          FROM %1$I.grade
+          FROM %2$s AS grade
     )
     SELECT '22023', format('%%I.grade has no grades', %1$L), 'Insert at least a lowest grade: grade_rank 1, without min_score and share.'
      WHERE NOT EXISTS (SELECT FROM grade)
@@ -259,10 +261,10 @@ $query$
     UNION ALL
     SELECT '22023', format('the share of grade "%%s" of %%I.grade is %%s, not below that of the grade below', code, %1$L, share), 'Shares are counted from the top, so let them fall with grade_rank: 0.05 for the best, 0.20 for the best two ...'
       FROM grade WHERE grade_rank > 1 AND share >= share_below
-$query$, schema);
+$query$, schema, grade_rows);
 END
 $$;
-COMMENT ON FUNCTION customer_tier.card_problems(name) IS 'internal: what is wrong with the scorecard of a program; no row = nothing';
+COMMENT ON FUNCTION customer_tier.card_problems(name, jsonb) IS 'internal: what is wrong with the scorecard of a program, or would be with changes that are tried out; no row = nothing';
 
 CREATE FUNCTION customer_tier.program_schema(program text) RETURNS name
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

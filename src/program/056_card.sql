@@ -6,7 +6,9 @@ CREATE FUNCTION customer_tier.configured(schema name, relation name, key name, c
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN changes IS NULL THEN format('%I.%I', schema, relation)
                 WHEN key IS NULL THEN format('(SELECT (jsonb_populate_record(kept, %L)).* FROM %I.%I AS kept)', changes, schema, relation)
-                ELSE format('(SELECT (jsonb_populate_record(kept, CAST(%1$L AS jsonb)->kept.%2$I)).* FROM %3$I.%4$I AS kept WHERE (CAST(%1$L AS jsonb)->kept.%2$I) IS DISTINCT FROM ''null'')',
+                ELSE format('(SELECT (jsonb_populate_record(kept, CAST(%1$L AS jsonb)->kept.%2$I)).* FROM %3$I.%4$I AS kept WHERE (CAST(%1$L AS jsonb)->kept.%2$I) IS DISTINCT FROM ''null'''
+                            ' UNION ALL SELECT (jsonb_populate_record(CAST(NULL AS %3$I.%4$I), added.value)).* FROM jsonb_each(%1$L) AS added'
+                            ' WHERE added.value <> ''null'' AND NOT EXISTS (SELECT FROM %3$I.%4$I AS kept WHERE kept.%2$I = added.key))',
                             changes, key, schema, relation) END
 $$;
 COMMENT ON FUNCTION customer_tier.configured(name, name, name, jsonb) IS 'internal: a table of the configuration as an item of FROM, with changes that are tried out: an object of columns, or one by key';
@@ -235,29 +237,30 @@ DECLARE
     outside record;
     dimension_values text;
 BEGIN
-    IF NOT all_predictions AND NOT EXISTS (SELECT FROM customer_tier.card(schema) c WHERE c.needs_model) THEN
+    IF NOT all_predictions AND NOT EXISTS (SELECT FROM customer_tier.card(schema, s.what_if) c WHERE c.needs_model) THEN
         s.purchase_model := 'none';
     END IF;
     IF published IS NOT NULL THEN
-        IF EXISTS (SELECT FROM customer_tier.card(schema) c WHERE NOT c.is_timed) THEN
-            ctes := E', replay AS MATERIALIZED (\n        SELECT one.is_replay\n    )';
+        IF EXISTS (SELECT FROM customer_tier.card(schema, s.what_if) c WHERE NOT c.is_timed) THEN
+            ctes := format(E', replay AS MATERIALIZED (\n        SELECT %s\n    )', published);
         END IF;
         -- What the relations said at the last refresh.
         joins := format(E'\n          LEFT JOIN %I.rating AS published ON published.customer_id %s features.customer_id', schema, equality);
         SELECT string_agg(CASE WHEN c.outside IS NULL THEN c.value ELSE format('published.outside_values[%s]', c.outside_no) END, E',\n                          ' ORDER BY c.n)
           INTO dimension_values
-          FROM (SELECT c.*, count(c.outside) OVER (ORDER BY c.n) AS outside_no FROM customer_tier.card(schema) c) c;
+          FROM (SELECT c.*, CASE WHEN s.what_if IS NULL THEN count(c.outside) OVER (ORDER BY c.n) ELSE customer_tier.outside_place(schema, c.name) END AS outside_no
+                  FROM customer_tier.card(schema, s.what_if) c) c;
     ELSE
-        IF EXISTS (SELECT FROM customer_tier.card(schema) c WHERE NOT c.is_timed) THEN
+        IF EXISTS (SELECT FROM customer_tier.card(schema, s.what_if) c WHERE NOT c.is_timed) THEN
             -- One customer is rated as of now: a day before that of the published ratings looks back.
             ctes := CASE WHEN one_key IS NOT NULL THEN format(E', replay AS MATERIALIZED (\n        SELECT %s < one.published OR one.is_replay AS is_replay\n    )', as_of)
                          ELSE format(E', replay AS MATERIALIZED (\n        SELECT customer_tier.is_replay(%L, %s, %s, %L) AS is_replay\n    )', schema, as_of, run_id, NOT all_predictions) END;
         END IF;
-        FOR outside IN SELECT DISTINCT c.outside AS no FROM customer_tier.card(schema) c WHERE c.outside IS NOT NULL ORDER BY 1 LOOP
+        FOR outside IN SELECT DISTINCT c.outside AS no FROM customer_tier.card(schema, s.what_if) c WHERE c.outside IS NOT NULL ORDER BY 1 LOOP
             joins := joins || format(E'\n          LEFT JOIN (%s) AS outside_%s\n            ON outside_%s.customer_id %s features.customer_id',
                 customer_tier.outside_query(schema, outside.no, key_type, as_of, one_key, s.time_zone), outside.no, outside.no, equality);
         END LOOP;
-        SELECT string_agg(c.value, E',\n                          ' ORDER BY c.n) INTO dimension_values FROM customer_tier.card(schema) c;
+        SELECT string_agg(c.value, E',\n                          ' ORDER BY c.n) INTO dimension_values FROM customer_tier.card(schema, s.what_if) c;
     END IF;
 
     RETURN format(
@@ -278,19 +281,18 @@ $query$model AS MATERIALIZED (
         OFFSET 0
     )$query$,
         schema, as_of, run_id, ctes, customer_tier.predictions_query(s), people,
-        (SELECT string_agg(replace(replace(c.name, E'\n', ' '), E'\r', ' '), ', ' ORDER BY c.n) FROM customer_tier.card(schema) c), dimension_values, joins);
+        (SELECT string_agg(replace(replace(c.name, E'\n', ' '), E'\r', ' '), ', ' ORDER BY c.n) FROM customer_tier.card(schema, s.what_if) c), dimension_values, joins);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.values_query(name, customer_tier.program_settings, text, text, text, text, boolean, text, text) IS 'internal: common table expressions that end with "valued": features, predictions and the values of all dimensions';
 
-CREATE FUNCTION customer_tier.scales_query(schema name, s customer_tier.program_settings, key_type text) RETURNS text
+CREATE FUNCTION customer_tier.measured_query(schema name, s customer_tier.program_settings) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 BEGIN
     RETURN format(
-$query$
-    WITH %1$s, aggregated AS MATERIALIZED (
+$query$aggregated AS MATERIALIZED (
         SELECT count(*) AS rated,
-               customer_tier.dimension_distributions(valued.dimension_values) AS distributions%2$s
+               customer_tier.dimension_distributions(valued.dimension_values) AS distributions%1$s
           FROM valued
          WHERE valued.orders > 0
     )
@@ -299,12 +301,11 @@ $query$
            (one.d).minimum, (one.d).maximum, (one.d).mean, (one.d).deviation, (one.d).deciles, (one.d).decile_counts
       FROM aggregated,
            LATERAL (VALUES
-               %3$s)
+               %2$s)
            AS one ("position", name, weight, higher_is_better, method, parameters, ties, missing, floor, floor_grade, is_outside, scale, d)
 $query$,
-        customer_tier.values_query(schema, s, key_type, format('%I.features(scales.as_of)', schema), 'scales.as_of', 'scales.run_id', false),
         coalesce((SELECT string_agg(format(E',\n               %s AS scale_%s', format(c.measured, v.value, v.condition), c.n), '' ORDER BY c.n)
-                    FROM customer_tier.card(schema) c,
+                    FROM customer_tier.card(schema, s.what_if) c,
                          LATERAL (SELECT format('valued.dimension_values[%s]', c.n) AS value,
                                          format('abs(valued.dimension_values[%s]) < ''Infinity''', c.n) AS condition) v
                    WHERE c.method <> 'percentile'), ''),
@@ -312,8 +313,16 @@ $query$,
                    '(%1$s, CAST(%2$L AS text), CAST(%3$L AS double precision), %4$s, CAST(%5$L AS text), CAST(%6$L AS jsonb), CAST(%7$L AS text), CAST(%8$L AS text), CAST(%9$L AS double precision), CAST(%10$L AS text), %11$s, '
                    || CASE c.method WHEN 'percentile' THEN 'CAST(NULL AS double precision[])' ELSE 'aggregated.scale_%1$s' END || ', aggregated.distributions[%1$s])',
                    c.n, c.name, c.weight, c.higher_is_better::text, c.method, c.parameters, c.ties, c.missing, c.floor, c.floor_grade, (c.outside IS NOT NULL)::text), E',\n               ' ORDER BY c.n)
-           FROM customer_tier.card(schema) c));
+           FROM customer_tier.card(schema, s.what_if) c));
 END
+$$;
+COMMENT ON FUNCTION customer_tier.measured_query(name, customer_tier.program_settings) IS 'internal: the rest of a query that begins with those of values_query: it measures the scale of every dimension';
+
+CREATE FUNCTION customer_tier.scales_query(schema name, s customer_tier.program_settings, key_type text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format(E'\n    WITH %s, %s',
+               customer_tier.values_query(schema, s, key_type, format('%I.features(scales.as_of)', schema), 'scales.as_of', 'scales.run_id', false),
+               customer_tier.measured_query(schema, s))
 $$;
 COMMENT ON FUNCTION customer_tier.scales_query(name, customer_tier.program_settings, text) IS 'internal: body of <schema>.scales';
 
@@ -360,27 +369,32 @@ $card$, card AS MATERIALIZED (
         -- Each dimension, its method, whether higher is better, ties, and what a missing value gets.
         SELECT customer_tier.card_scales(array_agg(
                    CAST(ROW(rule.method, scale.scale, rule.higher_is_better, rule.ties, rule.missing) AS customer_tier.card_scale) ORDER BY rule."position")) AS scales
-          FROM (VALUES %5$s)
+          FROM (VALUES %2$s)
                AS rule ("position", name, method, higher_is_better, ties, missing)
-          JOIN (SELECT measured."position", CASE measured.method WHEN 'percentile' THEN measured.distribution ELSE measured.scale END AS scale
+          JOIN (%1$s) AS scale
+            ON scale."position" = rule."position"
+    )$card$, CASE WHEN CAST(s.what_if->>'new_scales' AS boolean) IS NOT TRUE THEN format(
+$scale$SELECT measured."position", CASE measured.method WHEN 'percentile' THEN measured.distribution ELSE measured.scale END AS scale
                   FROM %1$I.scales(%2$s, NULL) AS measured
                  WHERE %3$s IS NULL
                 UNION ALL
                 SELECT kept."position", kept.scale
-                  FROM customer_tier.run_scales(%4$L, %3$s) AS kept) AS scale
-            ON scale."position" = rule."position"
-    )$card$, schema, as_of, run_id, schema,
+                  FROM customer_tier.run_scales(%4$L, %3$s) AS kept$scale$, schema, as_of, run_id, schema)
+             ELSE format(
+$scale$SELECT measured."position", CASE measured.method WHEN 'percentile' THEN measured.distribution ELSE measured.scale END AS scale
+                  FROM (WITH %s) AS measured ("position", name, weight, higher_is_better, method, parameters, ties, missing, floor, floor_grade, is_outside, scale, distribution)$scale$,
+                customer_tier.measured_query(schema, s)) END,
             (SELECT string_agg(format('(%s, %L, %L, %s, CAST(%L AS text), %s)', c.n, c.name, c.method, c.higher_is_better::text, c.ties,
                                       CASE WHEN c.is_timed OR c.missing IN ('renormalise', 'no_rating') THEN format('%L', c.missing)
                                            ELSE format('CASE WHEN (SELECT replay.is_replay FROM replay) THEN ''renormalise'' ELSE %L END', c.missing) END),
                                E',\n                       ' ORDER BY c.n)
-               FROM customer_tier.card(schema) c)) ELSE '' END,
+               FROM customer_tier.card(schema, s.what_if) c)) ELSE '' END,
         CASE WHEN one_key IS NULL THEN 'customer_tier.card_points(valued.dimension_values, (SELECT card.scales FROM card))'
              ELSE 'CASE WHEN valued.orders > 0 THEN ARRAY[' ||
         (SELECT string_agg(CASE WHEN c.is_timed OR c.missing IN ('renormalise', 'no_rating') THEN p.points
                                 ELSE format('CASE WHEN NOT (SELECT replay.is_replay FROM replay) THEN %s END', p.points) END,
                            E',\n                     ' ORDER BY c.n)
-           FROM customer_tier.card(schema) c,
+           FROM customer_tier.card(schema, s.what_if) c,
                 -- One customer's points need a few numbers of a scale, which stays where it is.
                 LATERAL (SELECT format('(SELECT %s FROM %I.run_dimension AS d WHERE d.run_id = %s AND d."position" = %s)',
                                        CASE c.method WHEN 'percentile' THEN format('customer_tier.scale_around(d.distribution, valued.dimension_values[%s])', c.n) ELSE 'd.scale' END,
@@ -393,10 +407,10 @@ $card$, card AS MATERIALIZED (
                                        c.n, c.method, k.scale, c.higher_is_better::text, CASE WHEN c.ties IS NULL THEN '' ELSE format(', %L', c.ties) END) AS points) AS d) b,
                 LATERAL (SELECT CASE c.missing WHEN 'neutral' THEN format('coalesce(%s, 50)', b.base) WHEN 'worst' THEN format('coalesce(%s, 0)', b.base) ELSE b.base END AS points) p)
              || '] END' END,
-        (SELECT string_agg(format('CASE WHEN valued.dimension_values[%s] IS NOT NULL THEN CAST(%s AS double precision) ELSE 0 END', c.n, c.weight), ' + ' ORDER BY c.n) FROM customer_tier.card(schema) c),
-        (SELECT coalesce(nullif(sum(c.weight), 0), 1) FROM customer_tier.card(schema) c),
+        (SELECT string_agg(format('CASE WHEN valued.dimension_values[%s] IS NOT NULL THEN CAST(%s AS double precision) ELSE 0 END', c.n, c.weight), ' + ' ORDER BY c.n) FROM customer_tier.card(schema, s.what_if) c),
+        (SELECT coalesce(nullif(sum(c.weight), 0), 1) FROM customer_tier.card(schema, s.what_if) c),
         coalesce((SELECT 'valued.orders > 0 AND ' || string_agg(format('valued.dimension_values[%s] IS NOT NULL', c.n), ' AND ' ORDER BY c.n)
-                    FROM customer_tier.card(schema) c WHERE c.missing = 'no_rating'), 'valued.orders > 0'));
+                    FROM customer_tier.card(schema, s.what_if) c WHERE c.missing = 'no_rating'), 'valued.orders > 0'));
 END
 $$;
 COMMENT ON FUNCTION customer_tier.points_query(name, customer_tier.program_settings, text, text, text, text, text, text) IS 'internal: body of <schema>.points';
@@ -407,8 +421,8 @@ DECLARE
     card record;
     weights text;
 BEGIN
-    EXECUTE format('SELECT scorecard.* FROM %I.scorecard', schema) INTO card;
-    weights := format('CAST(%L AS double precision[])', (SELECT array_agg(c.weight ORDER BY c.n) FROM customer_tier.card(schema) c));
+    EXECUTE format('SELECT scorecard.* FROM %s AS scorecard', customer_tier.configured(schema, 'scorecard', NULL, s.what_if->'scorecard')) INTO card;
+    weights := format('CAST(%L AS double precision[])', (SELECT array_agg(c.weight ORDER BY c.n) FROM customer_tier.card(schema, s.what_if) c));
     RETURN CASE card.combination
         WHEN 'geometric' THEN format('customer_tier.geometric_score(%s, %s)', points, weights)
         WHEN 'topsis' THEN format('100 * customer_tier.topsis(%s, %s, %s)', points, weights, combination_scale)
@@ -435,22 +449,25 @@ DECLARE
     grade_cuts numeric[];
     shares numeric[];
     card record;
+    new_ideals boolean := false;
 BEGIN
     EXECUTE format('SELECT array_agg(code ORDER BY grade_rank),
                            coalesce(array_agg(min_score ORDER BY grade_rank) FILTER (WHERE grade_rank > 1), ''{}''),
                            coalesce(array_agg(share ORDER BY grade_rank) FILTER (WHERE grade_rank > 1 AND share IS NOT NULL), ''{}'')
-                      FROM %I.grade', schema) INTO grades, grade_cuts, shares;
-    EXECUTE format('SELECT scorecard.* FROM %I.scorecard', schema) INTO card;
+                      FROM %s AS grade', customer_tier.configured(schema, 'grade', 'code', s.what_if->'grades')) INTO grades, grade_cuts, shares;
+    EXECUTE format('SELECT scorecard.* FROM %s AS scorecard', customer_tier.configured(schema, 'scorecard', NULL, s.what_if->'scorecard')) INTO card;
+    -- TOPSIS compares with everyone's points, which have to be there first.
+    new_ideals := card.combination = 'topsis' AND coalesce(CAST(s.what_if->>'new_ideals' AS boolean), false);
     RETURN format(
 $query$
     -- Grades from the lowest up: %18$s.
-    WITH cuts AS MATERIALIZED (
+    WITH %21$scuts AS MATERIALIZED (
         SELECT measured.r_cuts, measured.f_cuts, measured.m_cuts, measured.compare
           FROM %1$I.measure(%10$s) AS measured
-         WHERE %11$s IS NULL
+         WHERE %22$s IS NULL
         UNION ALL
         SELECT kept.r_cuts, kept.f_cuts, kept.m_cuts, kept.compare
-          FROM customer_tier.run_cuts(%2$L, %11$s) AS kept
+          FROM customer_tier.run_cuts(%2$L, %22$s) AS kept
     ), cell AS MATERIALIZED (
         -- The limit tells the planner how few they are.
         SELECT cells.r, cells.f, cells.m, cells.segment
@@ -498,15 +515,17 @@ $query$,
         customer_tier.combined_query(schema, s, 'points.dimension_points', '(SELECT combination.scale FROM combination)'),
         s.segment_map,
         CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN '(SELECT cuts.compare FROM cuts)' ELSE 'NULL' END,
-        scores ^ 3, points, s.churn_days, as_of, run_id, card.min_coverage, grades,
+        scores ^ 3, CASE WHEN new_ideals THEN 'everyone' ELSE points END, s.churn_days, as_of, run_id, card.min_coverage, grades,
         CASE WHEN shares = '{}' THEN format('CAST(%L AS numeric[])', grade_cuts)
+             WHEN CAST(s.what_if->>'new_grades' AS boolean) THEN '(SELECT grade_cut.grade_cuts FROM grade_cut)'
              ELSE '(SELECT coalesce((SELECT combination.grade_cuts FROM combination), grade_cut.grade_cuts) FROM grade_cut)' END,
         (SELECT coalesce(string_agg(format(', CASE WHEN scored.dimension_values[%s] %s %s THEN %s END', c.n,
                                            CASE WHEN c.higher_is_better THEN '<' ELSE '>' END, c.floor, array_position(grades, c.floor_grade)), '' ORDER BY c.n), '')
-           FROM customer_tier.card(schema) c WHERE c.floor IS NOT NULL),
-        CASE WHEN card.combination = 'topsis' AND of_everyone THEN format(
+           FROM customer_tier.card(schema, s.what_if) c WHERE c.floor IS NOT NULL),
+        CASE WHEN new_ideals THEN format('(SELECT %s FROM everyone AS points WHERE points.is_rated)', customer_tier.combination_scale_query(schema, s))
+             WHEN card.combination = 'topsis' AND of_everyone AND s.what_if IS NULL THEN format(
              'CASE WHEN %1$s IS NULL THEN (SELECT %2$s FROM %3$I.points(%4$s, NULL) AS points WHERE points.is_rated) ELSE kept.combination_scale END',
-             run_id, customer_tier.combination_scale_query(schema), schema, as_of) ELSE 'kept.combination_scale' END,
+             run_id, customer_tier.combination_scale_query(schema, s), schema, as_of) ELSE 'kept.combination_scale' END,
         CASE WHEN shares = '{}' THEN '' ELSE format(
 $query$, grade_cut AS MATERIALIZED (
         -- The least score of each grade: its share of the customers is never exceeded.
@@ -519,14 +538,16 @@ $query$, grade_cut AS MATERIALIZED (
     )$query$, shares) END,
         -- A name of several lines would end its comment.
         translate(grades::text, E'\n\r', '  '), shares,
-        customer_tier.tier_query(schema, s, as_of, run_id, of_everyone, output, grades));
+        customer_tier.tier_query(schema, s, as_of, run_id, of_everyone, output, grades),
+        CASE WHEN new_ideals THEN format(E'everyone AS MATERIALIZED (\n        SELECT points.* FROM %s AS points\n    ), ', points) ELSE '' END,
+        CASE WHEN CAST(s.what_if->>'new_cuts' AS boolean) THEN 'CAST(NULL AS bigint)' ELSE run_id END);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.rate_query(name, customer_tier.program_settings, text, text, text, boolean, text) IS 'internal: body of <schema>.rate; or with output places or inputs, what its tiers are decided by';
 
-CREATE FUNCTION customer_tier.combination_scale_query(schema name) RETURNS text
+CREATE FUNCTION customer_tier.combination_scale_query(schema name, s customer_tier.program_settings) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('customer_tier.topsis_scale(points.dimension_points, CAST(%L AS boolean[]), ''vector'')',
-                  (SELECT array_agg(true) FROM customer_tier.card(schema)))
+                  (SELECT array_agg(true) FROM customer_tier.card(schema, s.what_if)))
 $$;
-COMMENT ON FUNCTION customer_tier.combination_scale_query(name) IS 'internal: the SQL that measures the ideal points and norms of TOPSIS over all customers'' points';
+COMMENT ON FUNCTION customer_tier.combination_scale_query(name, customer_tier.program_settings) IS 'internal: the SQL that measures the ideal points and norms of TOPSIS over all customers'' points';

@@ -5,11 +5,14 @@ CREATE FUNCTION customer_tier.tier_query(schema name, s customer_tier.program_se
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 DECLARE
     equality text := customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c));
-    measures text[] := customer_tier.compiled_measures(schema);
-    has_limits boolean;
+    terms jsonb := CASE WHEN s.what_if IS NOT NULL THEN customer_tier.program_terms(schema, customer_tier.published_day(schema), s.what_if) END;
+    measures text[] := customer_tier.compiled_measures(schema, terms);
+    has_limits boolean := customer_tier.has_limits(terms);
     machine text;       -- arguments of tier_move() and tier_seats()
 BEGIN
-    EXECUTE format('SELECT customer_tier.has_limits(tier_terms.terms) FROM %I.tier_terms ORDER BY tier_terms.terms_id DESC LIMIT 1', schema) INTO has_limits;
+    IF terms IS NULL THEN
+        EXECUTE format('SELECT customer_tier.has_limits(tier_terms.terms) FROM %I.tier_terms ORDER BY tier_terms.terms_id DESC LIMIT 1', schema) INTO has_limits;
+    END IF;
     machine := format('(SELECT rules.book FROM rules), %s, (SELECT moment.last_as_of FROM moment), measured.score, measured.orders, measured.first_day, measured.segment, measured.measures, measured.stood, measured.override_tier, measured.override_lock', as_of);
     RETURN format(
 $query$moment AS MATERIALIZED (
@@ -20,7 +23,7 @@ $query$moment AS MATERIALIZED (
           FROM %2$I.run
          WHERE run.is_current AND %3$s
     ), rules AS MATERIALIZED (
-        SELECT customer_tier.rule_book(%4$L, %5$s, %6$L) AS book
+        SELECT %4$s AS book
     ), decided AS MATERIALIZED (
         -- What a person decided last.
         SELECT DISTINCT ON (override.customer_id) override.customer_id, override.tier, override.lock, override.set_by
@@ -36,23 +39,25 @@ $query$moment AS MATERIALIZED (
                 END AS stood
           FROM ranked
           LEFT JOIN %2$I.rating AS kept
-            ON kept.customer_id %7$s ranked.customer_id AND (SELECT moment.is_next OR moment.is_again FROM moment)
+            ON kept.customer_id %5$s ranked.customer_id AND (SELECT moment.is_next OR moment.is_again FROM moment)
           LEFT JOIN decided
-            ON decided.customer_id %7$s ranked.customer_id
+            ON decided.customer_id %5$s ranked.customer_id
         OFFSET 0
     ), measured AS (
-        -- %8$s
+        -- %6$s
         SELECT standing.*,
-               CAST(ARRAY[%9$s] AS double precision[]) AS measures
+               CAST(ARRAY[%7$s] AS double precision[]) AS measures
           FROM standing
         OFFSET 0
     )$query$,
         as_of, schema,
         -- Where nobody's state counts nobody is looked up.
-        CASE output WHEN 'inputs' THEN 'false' ELSE 'true' END,
-        schema, run_id, measures, equality,
-        coalesce(nullif(array_to_string(measures, ', '), ''), 'no measures'),
-        (SELECT string_agg(coalesce(customer_tier.measure_expression(schema, m, 'standing', as_of), 'NULL'), E',\n                          ' ORDER BY n)
+        CASE WHEN output = 'inputs' OR CAST(s.what_if->>'from_scratch' AS boolean) THEN 'false' ELSE 'true' END,
+        CASE WHEN terms IS NULL THEN format('customer_tier.rule_book(%L, %s, %L)', schema, run_id, measures)
+             ELSE format('CAST(%L AS jsonb)', customer_tier.tried_book(schema, terms, measures)) END,
+        equality,
+        coalesce(nullif(translate(array_to_string(measures, ', '), E'\n\r', '  '), ''), 'no measures'),
+        (SELECT string_agg(coalesce(customer_tier.measure_expression(schema, m, 'standing', as_of, s.what_if), 'NULL'), E',\n                          ' ORDER BY n)
            FROM unnest(measures) WITH ORDINALITY AS u (m, n)))
     || CASE WHEN output = 'inputs' THEN
 $query$
@@ -71,9 +76,9 @@ $query$, best AS MATERIALIZED (
         SELECT customer_tier.tier_best((SELECT rules.book FROM rules), measured.score, measured.orders, measured.measures) AS places
           FROM measured
     ), places AS MATERIALIZED (
-        SELECT coalesce((SELECT run.tier_places FROM %1$I.run WHERE run.run_id = %2$s),
-                        (SELECT customer_tier.tier_seats(%3$s, (SELECT best.places FROM best)) FROM measured)) AS places
-    )$query$, schema, run_id, machine) END
+        SELECT coalesce(%1$s,
+                        (SELECT customer_tier.tier_seats(%2$s, (SELECT best.places FROM best)) FROM measured)) AS places
+    )$query$, CASE WHEN terms IS NULL THEN format('(SELECT run.tier_places FROM %I.run WHERE run.run_id = %s)', schema, run_id) ELSE 'NULL' END, machine) END
         || CASE WHEN output = 'places' THEN
 $query$
     SELECT places.places FROM places

@@ -1,7 +1,7 @@
 -- What a run measures before it rates: the cut points, the scale of every
 -- dimension, and what combinations and shares need to know of everyone.
 
-CREATE FUNCTION customer_tier.card_is_that_of(schema name, run_id bigint) RETURNS boolean
+CREATE FUNCTION customer_tier.card_is_that_of(schema name, run_id bigint, what_if jsonb DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     same boolean;
@@ -10,16 +10,16 @@ BEGIN
     EXECUTE format(
 $query$
     WITH present AS (
-        SELECT c.n, c.name, c.method, c.parameters, c.higher_is_better, c.outside IS NOT NULL FROM customer_tier.card(%1$L) AS c
+        SELECT c.n, c.name, c.method, c.parameters, c.higher_is_better, c.outside IS NOT NULL FROM customer_tier.card(%1$L, $2) AS c
     ), past AS (
         SELECT d."position", d.name, d.method, d.parameters, d.higher_is_better, d.is_outside FROM %1$I.run_dimension AS d WHERE d.run_id = $1
     )
     SELECT NOT EXISTS (TABLE present EXCEPT TABLE past) AND NOT EXISTS (TABLE past EXCEPT TABLE present)
-$query$, schema) INTO same USING run_id;
+$query$, schema) INTO same USING run_id, what_if;
     RETURN same;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.card_is_that_of(name, bigint) IS 'internal: whether the dimensions are those of a run, so that its scales fit';
+COMMENT ON FUNCTION customer_tier.card_is_that_of(name, bigint, jsonb) IS 'internal: whether the dimensions are, or would be, those of a run, so that its scales fit';
 
 CREATE FUNCTION customer_tier.measure_run(schema name, run_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
@@ -100,7 +100,7 @@ $query$
     UPDATE %1$I.run_dimension AS d
        SET mean_points = (SELECT (customer_tier.mean_deviation(points.dimension_points[d."position"]))[1] FROM points)
      WHERE d.run_id = $1
-$query$, schema, customer_tier.combination_scale_query(schema)) USING run_id, card.combination = 'topsis' AND frozen_run IS NULL;
+$query$, schema, customer_tier.combination_scale_query(schema, customer_tier.program_settings(schema))) USING run_id, card.combination = 'topsis' AND frozen_run IS NULL;
     END IF;
     IF grades.shares IS NOT NULL THEN
         EXECUTE format(
@@ -202,7 +202,7 @@ BEGIN
         format(body, schema, customer_tier.rate_query(schema, s,
             format('(%s)', customer_tier.points_query(schema, s, key_type,
                 format('(%s)', customer_tier.features_query(schema, s, key_type, equality, '', stored, 'one.published', 'rated_one.customer')),
-                'one.published', 'one.run_id', 'rated_one.customer', 'published')),
+                'one.published', 'one.run_id', 'rated_one.customer', 'one.is_replay')),
             'one.published', 'one.run_id')),
         'one customer''s rating as published, worked out again from the stored history with the values and points of the dimensions');
     PERFORM customer_tier.put_function(schema, 'rated_on', 'run_id bigint',
@@ -210,7 +210,7 @@ BEGIN
         'LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
         format(body, schema, customer_tier.rate_query(schema, s,
             format('(%s)', customer_tier.points_query(schema, s, key_type,
-                format('%I.features(one.published)', schema), 'one.published', 'rated_on.run_id', NULL, 'published')),
+                format('%I.features(one.published)', schema), 'one.published', 'rated_on.run_id', NULL, 'one.is_replay')),
             'one.published', 'rated_on.run_id')),
         'everyone''s rating as published, but on the scales and models of another run; relations are not read again');
 
