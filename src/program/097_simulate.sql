@@ -10,7 +10,7 @@ DECLARE
 BEGIN
     -- Rows that are tried out have to obey what the table says of rows.
     FOR rule IN
-        SELECT pg_get_expr(c.conbin, c.conrelid) AS expression, pg_get_constraintdef(c.oid) AS definition,
+        SELECT pg_get_expr(c.conbin, c.conrelid) AS expression, pg_get_constraintdef(c.oid, true) AS definition,
                ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) ORDER BY a.attnum) AS columns
           FROM pg_constraint c
          WHERE c.conrelid = to_regclass(format('%I.%I', schema, relation)) AND c.contype = 'c'
