@@ -204,7 +204,23 @@ SELECT as_of, previous_as_of FROM p.run WHERE is_current;
 SELECT * FROM customer_tier.verify('p');
 SELECT count(*) FROM p.tier_moves('2024-03-31', 'infinity');
 CALL customer_tier.refresh('p', '2024-06-10');
+CALL customer_tier.refresh('p', '2024-06-20');
 SELECT * FROM customer_tier.verify('p');
+-- the record of a run is gone, the history is not
+BEGIN;
+DELETE FROM p.run WHERE NOT is_current;
+SELECT customer_tier.rewind_tiers('p', '2024-06-11') > 0 AS rewound;
+SELECT as_of, previous_as_of FROM p.run WHERE is_current;
+SELECT * FROM customer_tier.verify('p');
+ROLLBACK;
+-- before the first evaluation: nobody has a tier, and all begins anew
+SELECT customer_tier.rewind_tiers('p', '2024-03-30') = (SELECT count(*) FROM p.tier_history WHERE valid_to IS NULL) AS all_of_them;
+SELECT (SELECT count(*) FROM p.ratings) AS ratings, (SELECT count(*) FROM p.tier_history) AS rows, (SELECT count(*) FROM p.run WHERE is_current) AS published, (SELECT count(*) FROM p.tiers) AS tiers;
+CALL customer_tier.refresh('p', '2024-04-15');
+CALL customer_tier.refresh('p', '2024-06-30');
+SELECT * FROM customer_tier.verify('p');
+SELECT customer_tier.rewind_tiers('p', '2024-05-31') >= 0 AS rewound;
+SELECT as_of, previous_as_of FROM p.run WHERE is_current;   -- not 2024-05-01, which was taken back
 
 SELECT customer_tier.drop_program('p');
 DROP TABLE tier_orders, tier_customers, before_rewind, before_ratings;

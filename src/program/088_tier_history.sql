@@ -190,18 +190,30 @@ BEGIN
             MESSAGE = format('%s is later than the published ratings, which are as of %s', day, published.as_of),
             HINT = format('To go on to it: CALL customer_tier.refresh(%L, %L);', program, day);
     END IF;
-    -- The last evaluation up to the day.  Runs that were taken back before have
-    -- a later one of an earlier day; the first one may have been so, too.
+    -- The last evaluation up to the day: each run names the day evaluated before
+    -- it, and what was taken back earlier is named by none.  Where the record of a
+    -- run was deleted, the history knows the days on which somebody moved.
     EXECUTE format(
 $query$
-    SELECT run.run_id, run.as_of, run.previous_as_of, run.upgrades, run.downgrades
-      FROM %1$I.run
-     WHERE run.kind = 'refresh' AND run.status = 'published' AND run.as_of <= $1
-       AND NOT EXISTS (SELECT FROM %1$I.run AS later WHERE later.kind = 'refresh' AND later.status = 'published' AND later.run_id > run.run_id AND later.as_of < run.as_of)
-     ORDER BY run.as_of DESC, run.run_id DESC
-     LIMIT 1
+    WITH RECURSIVE evaluated AS (
+        SELECT run.run_id, run.as_of, run.previous_as_of, run.upgrades, run.downgrades
+          FROM %1$I.run
+         WHERE run.is_current
+        UNION ALL
+        SELECT before.run_id, before.as_of, before.previous_as_of, before.upgrades, before.downgrades
+          FROM evaluated
+         CROSS JOIN LATERAL (SELECT run.*
+                               FROM %1$I.run
+                              WHERE run.kind = 'refresh' AND run.status = 'published' AND run.as_of = evaluated.previous_as_of AND run.run_id < evaluated.run_id
+                              ORDER BY run.run_id DESC
+                              LIMIT 1) AS before
+         WHERE evaluated.as_of > $1
+    )
+    SELECT coalesce(evaluated.as_of, recorded.day) AS as_of, evaluated.previous_as_of, evaluated.upgrades, evaluated.downgrades
+      FROM (SELECT max(held.valid_from) AS day FROM %1$I.tier_history AS held WHERE held.valid_from <= $1) AS recorded
+      LEFT JOIN evaluated ON evaluated.as_of <= $1
 $query$, schema) INTO kept USING day;
-    IF kept.run_id IS NULL THEN
+    IF kept.as_of IS NULL THEN
         RETURN customer_tier.forget_tiers(schema);
     ELSIF kept.as_of = published.as_of THEN
         RETURN 0;
