@@ -159,6 +159,17 @@ BEGIN
     FOR wrong IN SELECT p.* FROM customer_tier.terms_problems(schema, as_of, tried) AS p UNION ALL SELECT p.* FROM customer_tier.card_problems(schema, tried) AS p LOOP
         RAISE EXCEPTION USING ERRCODE = wrong.code, MESSAGE = format('with these changes %s', wrong.problem), HINT = wrong.hint;
     END LOOP;
+    FOR wrong IN EXECUTE format(
+$query$
+    SELECT override.tier, count(DISTINCT override.customer_id) AS customers
+      FROM %I.tier_override AS override
+     WHERE override.valid_from <= $1 AND override.valid_to > $1 AND NOT $2 ? override.tier
+     GROUP BY override.tier ORDER BY override.tier
+$query$, schema) USING as_of, f.tiers LOOP
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('with these changes there is no tier "%s", which overrides give to %s customers', wrong.tier, wrong.customers),
+            HINT = 'End these overrides first, or keep the tier.';
+    END LOOP;
     RETURN tried;
 END
 $$;
