@@ -105,6 +105,9 @@ UPDATE shop.tier_override SET valid_to = '2024-03-22';
 CALL customer_tier.refresh('shop', '2024-03-21');
 CALL customer_tier.refresh('shop', '2024-03-22');
 SELECT * FROM moves() WHERE customer_id = 1;
+INSERT INTO shop.tier_override (customer_id, tier, reason, valid_from) VALUES (4711, 'gold', 'who is that', '2024-03-20');
+CALL customer_tier.refresh('shop', '2024-03-22');
+DELETE FROM shop.tier_override WHERE customer_id = 4711;
 SELECT changed_by = session_user AS by_whom FROM shop.tier_history WHERE customer_id = 1 AND reason = 'override';
 
 -- Shares and capacities: never more than asked, with a seat for who stands there.
@@ -169,7 +172,7 @@ SELECT * FROM customer_tier.check_program('shop');
 UPDATE shop.tier_policy SET grace_days = -1;
 UPDATE shop.tier_policy SET downgrade_at = 'week';
 INSERT INTO shop.tier_policy DEFAULT VALUES;
-INSERT INTO shop.tier_override (customer_id, tier, reason, valid_from, valid_to) VALUES (1, 'gold', 'backwards', '2024-05-01', '2024-05-01');
+INSERT INTO shop.tier_override (customer_id, tier, reason, valid_from, valid_to) VALUES (1, 'gold', 'backwards', '2024-05-01', '2024-04-30');
 INSERT INTO shop.tier_override (customer_id, tier, reason, valid_from) VALUES (1, 'gold', 'never', 'infinity');
 INSERT INTO shop.tier_override (customer_id, tier, reason, valid_from) VALUES (1, 'diamond', 'unknown', '2024-05-01');
 INSERT INTO shop.tier_history (customer_id, valid_from, tier, tier_rank, reason, changed_by) VALUES (1, '2024-05-01', 'gold', 3, 'second open row', 'me');

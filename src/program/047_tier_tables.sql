@@ -165,7 +165,7 @@ CREATE TABLE %1$I.tier_override (
     reason text NOT NULL CHECK (reason <> ''),
     lock boolean NOT NULL DEFAULT false,
     valid_from date NOT NULL CHECK (isfinite(valid_from)),
-    valid_to date NOT NULL DEFAULT 'infinity' CHECK (valid_to > valid_from),
+    valid_to date NOT NULL DEFAULT 'infinity' CHECK (valid_to >= valid_from),
     set_by text NOT NULL DEFAULT session_user,
     set_at timestamptz NOT NULL DEFAULT now(),
     ended_by text,
@@ -181,7 +181,7 @@ COMMENT ON COLUMN %1$I.tier_override.tier IS 'code of the tier';
 COMMENT ON COLUMN %1$I.tier_override.reason IS 'why';
 COMMENT ON COLUMN %1$I.tier_override.lock IS 'true: exactly this tier; false: at least this tier';
 COMMENT ON COLUMN %1$I.tier_override.valid_from IS 'first day (as_of) on which it applies';
-COMMENT ON COLUMN %1$I.tier_override.valid_to IS 'first day on which it does no longer apply';
+COMMENT ON COLUMN %1$I.tier_override.valid_to IS 'first day on which it does no longer apply; the day of valid_from when it was ended before it began';
 COMMENT ON COLUMN %1$I.tier_override.set_by IS 'who set it';
 COMMENT ON COLUMN %1$I.tier_override.set_at IS 'when';
 COMMENT ON COLUMN %1$I.tier_override.ended_by IS 'who ended it before its time; NULL = nobody';

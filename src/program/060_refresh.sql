@@ -217,6 +217,7 @@ DECLARE
     stored_columns CONSTANT text[] := rated_columns || '{terms_id,up_runs,up_since,down_runs,down_since,state_before,outside_values}'::text[];
     as_of date;
     published record;
+    unknown record;
 BEGIN
     EXECUTE format('SELECT run.as_of FROM %I.run WHERE run.run_id = $1', schema) INTO as_of USING run_id;
 
@@ -331,6 +332,13 @@ $query$
       FROM (SELECT count(*) AS customers, count(*) FILTER (WHERE rating.segment = 'prospects') AS prospects FROM %1$I.rating) AS rated
      WHERE run.run_id = $1
 $query$, schema) USING run_id, published.changed, published.upgrades, published.downgrades;
+
+    SELECT count(*) AS overrides, min(p.customer_id) AS example INTO unknown FROM customer_tier.override_problems(schema) p;
+    IF unknown.overrides > 0 THEN
+        RAISE WARNING USING
+            MESSAGE = format('%s overrides in %I.tier_override are for customers who are not known, such as "%s"', unknown.overrides, schema, unknown.example),
+            HINT = 'They have no effect. Is the key right? customer_tier.end_override() ends them.';
+    END IF;
 
     -- Counts only: whoever can connect can listen.
     IF customer_tier.policy_value(schema, as_of, 'notify')::boolean THEN
