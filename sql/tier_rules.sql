@@ -488,6 +488,111 @@ WITH RECURSIVE walk AS (
 SELECT path, n, expected, reason, (move).tier, (move).reason AS because FROM walk WHERE n > 0 AND (expected, reason) IS DISTINCT FROM ((move).tier, (move).reason) ORDER BY path, n;
 SELECT count(DISTINCT path) AS paths, count(*) AS days FROM path;
 
+-- Shares and capacities: who is among the best, and who finds a seat. Of each
+-- scene, all customers; "now" is where they stood, "expected" where they must stand.
+CREATE TABLE scene (scene text PRIMARY KEY, tiers jsonb, policy jsonb);
+CREATE TABLE seat_case (scene text, customer text, score numeric, clv float8, now text, override text, orders bigint DEFAULT 5, expected text, reason text);
+INSERT INTO scene VALUES
+    ('best fifth of ten', '[{"code": "bronze"}, {"code": "gold", "entry": {"share": 0.2}}]', '{}'),
+    ('tied at the boundary', '[{"code": "bronze"}, {"code": "gold", "entry": {"share": 0.5}}]', '{}'),
+    ('parted by value', '[{"code": "bronze"}, {"code": "gold", "entry": {"capacity": 2}}]', '{"tie_break": ["clv"]}'),
+    ('tied at the top', '[{"code": "bronze"}, {"code": "gold", "entry": {"capacity": 2}}]', '{}'),
+    ('one free seat of three', '[{"code": "bronze"}, {"code": "gold", "entry": {"capacity": 3}}]', '{}'),
+    ('a seat is freed', '[{"code": "bronze"}, {"code": "gold", "entry": {"capacity": 2}}]', '{}'),
+    ('two ask for one seat with the same score', '[{"code": "bronze"}, {"code": "gold", "entry": {"capacity": 3}}]', '{}'),
+    ('no seats at all', '[{"code": "bronze"}, {"code": "gold", "entry": {"capacity": 0}}]', '{}'),
+    ('everybody', '[{"code": "bronze"}, {"code": "gold", "entry": {"share": 1}}]', '{}'),
+    ('higher tiers among them', '[{"code": "bronze"}, {"code": "gold", "entry": {"capacity": 2}}, {"code": "platinum", "min_score": 90}]', '{}'),
+    ('share and capacity', '[{"code": "bronze"}, {"code": "silver", "entry": {"share": 0.8}}, {"code": "gold", "entry": {"capacity": 1, "score": 50}}]', '{}'),
+    ('a person gave the only seat', '[{"code": "bronze"}, {"code": "gold", "entry": {"capacity": 1}}]', '{}'),
+    ('a seat kept in grace', '[{"code": "bronze"}, {"code": "gold", "entry": {"capacity": 1}}]', '{"grace_days": 60}'),
+    ('a stay rule of its own', '[{"code": "bronze"}, {"code": "gold", "entry": {"capacity": 1}, "stay": {"score": 30}}]', '{}'),
+    ('or by score', '[{"code": "bronze"}, {"code": "gold", "entry": [{"capacity": 1}, {"score": 80}]}]', '{}');
+INSERT INTO seat_case (scene, customer, score, now, expected, reason) VALUES
+    ('best fifth of ten', 'a', 90, NULL, 'gold', 'qualified'), ('best fifth of ten', 'b', 80, NULL, 'gold', 'qualified'), ('best fifth of ten', 'c', 79.9999, NULL, 'bronze', 'base'),
+    ('best fifth of ten', 'd', 70, NULL, 'bronze', 'base'), ('best fifth of ten', 'e', 60, NULL, 'bronze', 'base'), ('best fifth of ten', 'f', 50, NULL, 'bronze', 'base'),
+    ('best fifth of ten', 'g', 40, NULL, 'bronze', 'base'), ('best fifth of ten', 'h', 30, NULL, 'bronze', 'base'), ('best fifth of ten', 'i', 20, NULL, 'bronze', 'base'),
+    ('best fifth of ten', 'j', 10, NULL, 'bronze', 'base'), ('best fifth of ten', 'without a score', NULL, NULL, 'bronze', 'unrated'),
+    ('tied at the boundary', 'a', 90, NULL, 'gold', 'qualified'), ('tied at the boundary', 'b', 70, NULL, 'bronze', 'base'), ('tied at the boundary', 'c', 70, NULL, 'bronze', 'base'),
+    ('tied at the boundary', 'd', 10, NULL, 'bronze', 'base'),
+    ('tied at the top', 'a', 90, NULL, 'bronze', 'base'), ('tied at the top', 'b', 90, NULL, 'bronze', 'base'), ('tied at the top', 'c', 90, NULL, 'bronze', 'base'),
+    ('one free seat of three', 'a', 90, 'bronze', 'gold', 'upgraded'), ('one free seat of three', 'b', 85, 'bronze', 'bronze', 'base'), ('one free seat of three', 'c', 84, 'gold', 'gold', 'qualified'),
+    ('one free seat of three', 'd, among the best less delta', 79, 'gold', 'gold', 'kept'), ('one free seat of three', 'e', 78.9999, 'bronze', 'bronze', 'base'),
+    ('a seat is freed', 'a', 90, 'bronze', 'gold', 'upgraded'), ('a seat is freed', 'b', 80, 'gold', 'gold', 'qualified'), ('a seat is freed', 'c, below the best less delta', 74.9999, 'gold', 'bronze', 'downgraded'),
+    ('two ask for one seat with the same score', 'a', 90, 'bronze', 'bronze', 'base'), ('two ask for one seat with the same score', 'b', 90, 'bronze', 'bronze', 'base'),
+    ('two ask for one seat with the same score', 'c', 88, 'gold', 'gold', 'qualified'), ('two ask for one seat with the same score', 'd', 86, 'gold', 'gold', 'kept'),
+    ('no seats at all', 'a', 100, NULL, 'bronze', 'base'), ('no seats at all', 'b', 100, 'gold', 'bronze', 'downgraded'),
+    ('everybody', 'a', 0, NULL, 'gold', 'qualified'), ('everybody', 'b', 0, 'bronze', 'gold', 'upgraded'), ('everybody', 'without a score', NULL, NULL, 'bronze', 'unrated'),
+    ('higher tiers among them', 'a', 95, NULL, 'platinum', 'qualified'), ('higher tiers among them', 'b', 89, NULL, 'gold', 'qualified'), ('higher tiers among them', 'c', 88, NULL, 'bronze', 'base'),
+    ('share and capacity', 'a', 60, NULL, 'gold', 'qualified'), ('share and capacity', 'b', 55, NULL, 'silver', 'qualified'), ('share and capacity', 'c', 50, NULL, 'silver', 'qualified'),
+    ('share and capacity', 'd', 45, NULL, 'silver', 'qualified'), ('share and capacity', 'e', 40, NULL, 'bronze', 'base'),
+    ('a seat kept in grace', 'a', 90, 'bronze', 'bronze', 'base'), ('a seat kept in grace', 'b', 20, 'gold', 'gold', 'grace'),
+    ('a stay rule of its own', 'a', 90, 'bronze', 'bronze', 'base'), ('a stay rule of its own', 'b', 30, 'gold', 'gold', 'kept'),
+    ('or by score', 'a', 95, 'bronze', 'gold', 'upgraded'), ('or by score', 'b', 85, 'bronze', 'gold', 'upgraded'), ('or by score', 'c', 79, 'bronze', 'bronze', 'base');
+INSERT INTO seat_case (scene, customer, score, clv, expected, reason) VALUES
+    ('parted by value', 'a', 90, 10, 'gold', 'qualified'), ('parted by value', 'b', 70, 300, 'gold', 'qualified'), ('parted by value', 'c', 70, 299, 'bronze', 'base'), ('parted by value', 'd', 70, NULL, 'bronze', 'base');
+INSERT INTO seat_case (scene, customer, score, override, orders, expected, reason) VALUES
+    ('a person gave the only seat', 'a', 90, NULL, 5, 'bronze', 'base'), ('a person gave the only seat', 'b', 20, 'gold', 5, 'gold', 'override'), ('a person gave the only seat', 'a prospect', NULL, NULL, 0, 'bronze', 'prospect');
+CREATE VIEW seated AS
+WITH given AS (
+    SELECT c.*, jsonb_build_object('measures', '["clv"]'::jsonb, 'terms', jsonb_build_array(jsonb_build_object('id', 1, 'tiers', tiers, 'policy', policy))) AS rules, ARRAY[clv] AS measures,
+           CASE WHEN now IS NOT NULL THEN (now, '2024-01-01', NULL, 1, 0, NULL, 0, NULL)::customer_tier.tier_state END AS state
+      FROM seat_case c JOIN scene USING (scene)
+), best AS (
+    SELECT scene, customer_tier.tier_best(rules, score, orders, measures) AS best FROM given GROUP BY scene
+), places AS (
+    SELECT scene, customer_tier.tier_seats(rules, '2024-06-01', '2024-05-01', score, orders, '2023-03-10', NULL, measures, state, override, false, best) AS places FROM given JOIN best USING (scene) GROUP BY scene
+)
+SELECT g.*, customer_tier.tier_move(rules, '2024-06-01', '2024-05-01', score, orders, '2023-03-10', NULL, measures, state, override, false, places) AS is FROM given g JOIN places USING (scene);
+-- Cases that come out otherwise: none.
+SELECT scene, customer, score, now, expected, reason, (s.is).tier, (s.is).reason AS because FROM seated s WHERE (expected, reason) IS DISTINCT FROM ((s.is).tier, (s.is).reason) ORDER BY scene, customer;
+SELECT count(DISTINCT scene) AS scenes, count(*) AS customers FROM seat_case;
+-- Without places, no share or capacity holds.
+SELECT (customer_tier.tier_move('{"measures": [], "terms": [{"tiers": [{"code": "bronze"}, {"code": "gold", "entry": {"share": 1}}]}]}', '2024-06-01', NULL, 100, 5, '2023-03-10', NULL, NULL)).tier;
+-- What is missing: the points to the least of the best.
+SELECT customer, (s.is).score_to_next, (s.is).score_to_stay FROM seated s WHERE scene IN ('best fifth of ten', 'a seat kept in grace', 'one free seat of three') AND score IS NOT NULL ORDER BY scene, score DESC;
+
+-- A population over twelve runs: 29 % silver or better, 40 seats in gold or
+-- better, 10 % of those without a score. Never more than asked; whoever came in
+-- is better than who stood outside; no seat is left free for want of asking.
+CREATE TABLE crowd AS
+SELECT c AS customer, n AS run, date '2024-01-31' + 30 * n AS day,
+       CASE WHEN (c * 31 + n) % 10 > 0 THEN (abs((c * 7919 + (c % 13) * n * n * 17) % 2000 - 1000) / CASE c % 3 WHEN 0 THEN 100 ELSE 10 END)::int END::numeric AS score
+  FROM generate_series(1, 400) c, generate_series(1, 12) n;
+CREATE TABLE crowd_move (customer int, run int, state customer_tier.tier_state, move customer_tier.tier_move);
+DO $$
+DECLARE
+    rules jsonb := '{"measures": [], "terms": [{"id": 1, "tiers": [{"code": "bronze"}, {"code": "silver", "entry": {"share": 0.29}}, {"code": "gold", "entry": {"capacity": 40, "score": 20}}], "policy": {"delta": 3}}]}';
+BEGIN
+    FOR n IN 1..12 LOOP
+        INSERT INTO public.crowd_move
+        WITH given AS (
+            SELECT c.*, ((p.move).tier, (p.move).since, (p.move).previous_tier, (p.move).terms, 0, NULL, 0, NULL)::customer_tier.tier_state AS state, lag AS last_day
+              FROM public.crowd c LEFT JOIN public.crowd_move p ON p.customer = c.customer AND p.run = n - 1, LATERAL (SELECT CASE WHEN n > 1 THEN day - 30 END AS lag) l WHERE c.run = n
+        ), best AS (SELECT customer_tier.tier_best(rules, score, 5, '{}') AS best FROM given
+        ), places AS (SELECT customer_tier.tier_seats(rules, day, last_day, score, 5, '2023-03-10', NULL, '{}', state, NULL, false, best) AS places FROM given, best)
+        SELECT customer, run, state, customer_tier.tier_move(rules, day, last_day, score, 5, '2023-03-10', NULL, '{}', state, NULL, false, places) FROM given, places;
+    END LOOP;
+END $$;
+CREATE TABLE limited AS
+SELECT run, code, rank, CASE rank WHEN 2 THEN floor(0.29 * count(score)) ELSE 40 END AS places FROM crowd, (VALUES ('silver', 2), ('gold', 3)) AS t(code, rank) GROUP BY run, code, rank;
+SELECT run, code, places, count(*) FILTER (WHERE (m.move).tier_rank >= rank) AS standing FROM limited JOIN crowd_move m USING (run) GROUP BY run, code, rank, places
+HAVING count(*) FILTER (WHERE (m.move).tier_rank >= rank) > places ORDER BY run, code;
+-- Came in with no more points than somebody outside who is among the best.
+WITH asked AS (
+    SELECT l.*, c.score, (m.move).tier_rank >= rank AS is_in, coalesce(CASE (m.state).tier WHEN 'silver' THEN 2 WHEN 'gold' THEN 3 ELSE 1 END, 1) >= rank AS was_in,
+           count(*) FILTER (WHERE (m.move).tier_rank >= rank) OVER (PARTITION BY run, rank) AS standing,
+           c.score IS NOT NULL AND count(c.score) OVER (PARTITION BY run, rank ORDER BY c.score DESC NULLS LAST) <= places AND (rank = 2 OR c.score >= 20) AS is_best
+      FROM limited l JOIN crowd_move m USING (run) JOIN crowd c USING (customer, run)
+), turned_away AS (SELECT run, rank, max(score) AS score FROM asked WHERE is_best AND NOT is_in GROUP BY run, rank)
+SELECT 'worse' AS wrong, a.run, a.code, a.score FROM asked a JOIN turned_away t USING (run, rank) WHERE a.is_in AND NOT a.was_in AND a.score <= t.score
+UNION ALL
+SELECT 'not among the best', run, code, score FROM asked WHERE is_in AND NOT was_in AND NOT is_best
+UNION ALL
+SELECT 'a free seat', a.run, a.code, a.score FROM asked a JOIN turned_away t USING (run, rank)
+ WHERE a.score = t.score AND NOT a.is_in AND a.is_best AND standing + (SELECT count(*) FROM asked b WHERE (b.run, b.rank, b.score) = (t.run, t.rank, t.score) AND b.is_best AND NOT b.is_in) <= places;
+SELECT (move).reason, (move).tier, count(*) FROM crowd_move GROUP BY (move).reason, (move).tier ORDER BY (move).reason COLLATE "C", (move).tier COLLATE "C";
+
 -- What is refused: an error's code, message and hint.
 CREATE FUNCTION refused(tiers text DEFAULT '[{"code": "bronze"}, {"code": "gold", "min_score": 60}]', policy text DEFAULT '{}', as_of date DEFAULT '2024-06-01', last_run date DEFAULT '2024-05-01',
                         score numeric DEFAULT 50, measured text DEFAULT '["orders", "refund_rate"]', measures float8[] DEFAULT '{5, 0}', state text DEFAULT NULL, override text DEFAULT NULL,
