@@ -6,7 +6,8 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET 
 DECLARE
     equality text := customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c));
     terms jsonb := CASE WHEN s.what_if IS NOT NULL THEN customer_tier.program_terms(schema, customer_tier.published_day(schema), s.what_if) END;
-    measures text[] := customer_tier.compiled_measures(schema, terms);
+    measures text[] := CASE WHEN s.what_if ? 'measures' THEN ARRAY(SELECT jsonb_array_elements_text(s.what_if->'measures'))
+                            ELSE customer_tier.compiled_measures(schema, terms) END;
     has_limits boolean := customer_tier.has_limits(terms);
     machine text;       -- arguments of tier_move() and tier_seats()
 BEGIN
