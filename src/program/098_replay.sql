@@ -7,10 +7,10 @@ RETURNS TABLE (customer_id text, valid_from date, valid_to date, tier text, tier
     LANGUAGE c STABLE STRICT PARALLEL UNSAFE COST 1000000 AS 'MODULE_PATHNAME', 'replay_moves';
 COMMENT ON FUNCTION customer_tier.replay_moves(text, date[], jsonb[], int[]) IS 'internal: run the state machine over days, with the rules of each day; the query gives what it is given on day $1';
 
-CREATE FUNCTION customer_tier.replay_counts(query text, days date[], rules jsonb[], rules_of_day int[])
+CREATE FUNCTION customer_tier.replay_counts(query text, days date[], rules jsonb[], rules_of_day int[], reversal_days int)
 RETURNS TABLE (policy int, customers bigint, customer_days bigint, moves bigint, upgrades bigint, downgrades bigint, reversals bigint, tiers text[], members bigint[])
     LANGUAGE c STABLE STRICT PARALLEL UNSAFE COST 1000000 AS 'MODULE_PATHNAME', 'replay_counts';
-COMMENT ON FUNCTION customer_tier.replay_counts(text, date[], jsonb[], int[]) IS 'internal: run the state machine over days under several policies (rules of all terms for the first, then for the second ...), and count moves';
+COMMENT ON FUNCTION customer_tier.replay_counts(text, date[], jsonb[], int[], int) IS 'internal: run the state machine over days under several policies (rules of all terms for the first, then for the second ...), and count moves';
 
 CREATE FUNCTION customer_tier.check_replay_days(days date[]) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -172,7 +172,7 @@ COMMENT ON FUNCTION customer_tier.replay_plan(text, date[], jsonb, jsonb[]) IS '
 
 CREATE FUNCTION customer_tier.replay_days(program text, days date[], changes jsonb DEFAULT NULL)
 RETURNS TABLE (customer_id text, valid_from date, valid_to date, tier text, tier_rank int, reason text, score numeric, previous_tier text)
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100000 SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100000 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     plan record;
 BEGIN
@@ -201,6 +201,9 @@ BEGIN
     IF grid IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'the grid of settings must not be NULL',
             HINT = 'It looks like {"delta": [0, 5, 8], "grace_days": [0, 30]}.';
+    ELSIF jsonb_typeof(grid) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('the grid of settings is no object: %s', left(grid::text, 100)),
+            HINT = 'It looks like {"delta": [0, 5, 8], "grace_days": [0, 30]}.';
     END IF;
     PERFORM customer_tier.check_change_keys('the policy', grid, customer_tier.table_columns(format('%I.tier_policy', schema)::regclass, '{only_row}'));
     FOR part IN SELECT g.key,
@@ -223,25 +226,29 @@ $$;
 COMMENT ON FUNCTION customer_tier.policy_grid(name, jsonb) IS 'internal: all combinations of the values of a grid, those of its last key varying fastest';
 
 CREATE FUNCTION customer_tier.tune_policy(program text, from_day date, to_day date, step interval DEFAULT '1 month',
-    grid jsonb DEFAULT '{"delta": [0, 3, 5, 8], "grace_days": [0, 30], "downgrade_confirm": [1, 2]}', changes jsonb DEFAULT NULL)
+    grid jsonb DEFAULT '{"delta": [0, 3, 5, 8], "grace_days": [0, 30], "downgrade_confirm": [1, 2]}', changes jsonb DEFAULT NULL, reversal_days int DEFAULT 90)
 RETURNS TABLE (setting jsonb, customers bigint, customer_years numeric, moves bigint, moves_per_customer_year numeric, upgrades bigint, downgrades bigint,
                reversals bigint, reversals_per_customer_year numeric, members jsonb)
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     days date[] := customer_tier.replay_calendar(from_day, to_day, step);
     settings jsonb[] := customer_tier.policy_grid(customer_tier.program_schema(program), grid);
     plan record;
 BEGIN
+    IF reversal_days IS NULL OR reversal_days < 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('reversal_days must be 0 or more, not %s', coalesce(reversal_days::text, 'NULL')),
+            HINT = 'A move against the one before counts as a reversal when it comes within so many days.';
+    END IF;
     SELECT p.* INTO plan FROM customer_tier.replay_plan(program, days, changes, settings) AS p;
     RETURN QUERY
         SELECT settings[c.policy], c.customers, round(y.years, 2), c.moves, round(c.moves / nullif(y.years, 0), 4), c.upgrades, c.downgrades,
                c.reversals, round(c.reversals / nullif(y.years, 0), 4),
                (SELECT jsonb_object_agg(m.tier, m.members) FROM unnest(c.tiers, c.members) AS m (tier, members))
-          FROM customer_tier.replay_counts(plan.query, days, plan.rules, plan.rules_of_day) AS c,
+          FROM customer_tier.replay_counts(plan.query, days, plan.rules, plan.rules_of_day, reversal_days) AS c,
                LATERAL (SELECT c.customer_days / 365.25 AS years) AS y
          ORDER BY c.policy;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.tune_policy(text, date, date, interval, jsonb, jsonb) IS
-    'how much customers would have moved under each setting of the policy in a grid (any columns of tier_policy, all combinations), by a replay over the days of replay(): moves after the first evaluation, reversals (a move against the last one, at most 90 days after it), both also a customer and year (of 365.25 days, from the first evaluation to the last day), and the members of each tier on the last day';
+COMMENT ON FUNCTION customer_tier.tune_policy(text, date, date, interval, jsonb, jsonb, int) IS
+    'how much customers would have moved under each setting of the policy in a grid (any columns of tier_policy, all combinations), by a replay over the days of replay(): moves after the first evaluation, reversals (a move against the last one, at most reversal_days after it), both also a customer and year (of 365.25 days, from the first evaluation to the last day), and the members of each tier on the last day';

@@ -50,7 +50,6 @@ extern Datum history_last_day(PG_FUNCTION_ARGS);
 extern Datum history_within(PG_FUNCTION_ARGS);
 
 #define ROWS_AT_A_TIME 1000
-#define REVERSAL_DAYS 90
 #define MAX_RUNS PG_UINT16_MAX	/* more than any policy can ask for */
 
 /* Columns of the query of a day. */
@@ -175,6 +174,7 @@ typedef struct Replay
 	int64		expected;		/* who comes next if the order is that of the day before */
 
 	Counts	   *counts;			/* of each policy */
+	int32		reversal_days;	/* a move against the one before is a reversal for so long */
 	Tuplestorestate *store;
 	TupleDesc	desc;
 } Replay;
@@ -531,12 +531,12 @@ put_stay(Replay *r, int64 customer, int32 valid_to)
 }
 
 static void
-count_move(Counts *counts, const Standing *standing, int direction, int32 day)
+count_move(Counts *counts, const Standing *standing, int direction, int32 day, int32 reversal_days)
 {
 	counts->moves++;
 	counts->upgrades += direction > 0;
 	counts->downgrades += direction < 0;
-	counts->reversals += direction * standing->direction < 0 && day - standing->since <= REVERSAL_DAYS;
+	counts->reversals += direction * standing->direction < 0 && day - standing->since <= reversal_days;
 }
 
 static void
@@ -558,7 +558,7 @@ evaluate(Replay *r, int policy, const DayRules *rules, int d, const Row *row, co
 			int			direction = (outcome.rank > from) - (outcome.rank < from);
 
 			if (r->counts != NULL)
-				count_move(&r->counts[policy], standing, direction, r->days[d]);
+				count_move(&r->counts[policy], standing, direction, r->days[d], r->reversal_days);
 			else
 				put_stay(r, row->customer, r->days[d]);
 			standing->previous = standing->tier;
@@ -805,7 +805,7 @@ put_members(Replay *r, int policy, Datum *tiers, Datum *members)
 }
 
 /*
- * replay_counts(query text, days date[], rules jsonb[], rules_of_day int[])
+ * replay_counts(query text, days date[], rules jsonb[], rules_of_day int[], reversal_days int)
  *		-> (policy, customers, customer_days, moves, upgrades, downgrades, reversals, tiers, members)
  *
  * How much moved under each of several policies.
@@ -816,6 +816,7 @@ replay_counts(PG_FUNCTION_ARGS)
 	Replay	   *r = replay_create(fcinfo);
 	int64		customer_days = 0;
 
+	r->reversal_days = PG_GETARG_INT32(4);
 	run_days(r, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	for (int64 customer = 0; customer < r->n_customers; customer++)
 		customer_days += r->days[r->n_days - 1] - r->first_days[customer];
