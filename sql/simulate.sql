@@ -131,15 +131,27 @@ UPDATE shop.tier_change SET valid_from = '2024-01-31';
 SELECT count(*) FROM customer_tier.simulate_moves('shop', '{}');
 ROLLBACK;
 
+-- ---- grades by shares: those of the published run are of other scores
+BEGIN;
+UPDATE shop.grade SET min_score = NULL, share = (11 - grade_rank) / 20.0 WHERE grade_rank > 1;
+CALL customer_tier.refresh('shop', '2024-02-29');
+SELECT left(c.changes, 100) AS changes, r.* FROM (VALUES
+    ('{}', 'SELECT'),
+    ('{"weights": {"recency": 9}}', 'UPDATE shop.dimension SET weight = 9 WHERE name = ''recency'''),
+    ('{"scorecard": {"frozen_scale": true}, "weights": {"recency": 9}}', 'UPDATE shop.scorecard SET frozen_scale = true; UPDATE shop.dimension SET weight = 9 WHERE name = ''recency''')) AS c (changes, edits),
+    LATERAL pg_temp.compare(c.changes::jsonb, c.edits) r;
+ROLLBACK;
 -- ---- frozen scales, and letting them go
 BEGIN;
 UPDATE shop.scorecard SET frozen_scale = true;
+UPDATE shop.grade SET min_score = NULL, share = (11 - grade_rank) / 20.0 WHERE grade_rank > 1;
 INSERT INTO orders SELECT c, '2024-02-10', 500 FROM generate_series(1, 60) c;
 CALL customer_tier.refresh('shop', '2024-02-29');
 SELECT is_frozen FROM shop.run WHERE is_current;
 SELECT left(c.changes, 100) AS changes, r.* FROM (VALUES
     ('{}', 'SELECT'),
     ('{"scorecard": {"frozen_scale": false}}', 'UPDATE shop.scorecard SET frozen_scale = false'),
+    ('{"scorecard": {"frozen_scale": false}, "tiers": {"platinum": {"entry": {"segment": ["champions", "loyal_customers"]}}}}', 'UPDATE shop.scorecard SET frozen_scale = false; UPDATE shop.tier SET entry = ''{"segment": ["champions", "loyal_customers"]}'', min_score = NULL WHERE code = ''platinum'''),
     ('{"weights": {"recency": 9}}', 'UPDATE shop.dimension SET weight = 9 WHERE name = ''recency'''),
     ('{"dimensions": {"monetary": {"method": "z_score"}}}', 'UPDATE shop.dimension SET method = ''z_score'' WHERE name = ''monetary''')) AS c (changes, edits),
     LATERAL pg_temp.compare(c.changes::jsonb, c.edits) r;

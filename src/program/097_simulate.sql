@@ -167,7 +167,8 @@ $query$
      GROUP BY override.tier ORDER BY override.tier
 $query$, schema) USING as_of, f.tiers LOOP
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = format('with these changes there is no tier "%s", which overrides give to %s customers', wrong.tier, wrong.customers),
+            MESSAGE = format('with these changes there is no tier "%s", which overrides give', wrong.tier),
+            DETAIL = format('Customers with such an override: %s.', wrong.customers),
             HINT = 'End these overrides first, or keep the tier.';
     END LOOP;
     RETURN tried;
@@ -249,6 +250,7 @@ DECLARE
     card record;
     same_card boolean;
     same_scores boolean;
+    measures_anew boolean;
     as_of text;
     run_id text;
 BEGIN
@@ -268,12 +270,13 @@ BEGIN
     -- had frozen scales and this one would not.
     EXECUTE format('SELECT c.combination, c.frozen_scale FROM %s AS c', customer_tier.configured(schema, 'scorecard', NULL, s.what_if->'scorecard')) INTO card;
     same_card := customer_tier.card_is_that_of(schema, run.run_id, s.what_if);
+    measures_anew := run.is_frozen OR NOT run.has_scales;
     same_scores := run.scores = customer_tier.segment_map_scores(s.segment_map);
     IF card.frozen_scale AND run.has_scales AND run.buyers > 0 AND same_scores AND run.combination = card.combination AND same_card THEN
         s.what_if := s.what_if || '{"new_scales": false, "new_cuts": false, "new_ideals": false, "new_grades": false}';
     ELSE
-        s.what_if := s.what_if || jsonb_build_object('new_scales', run.is_frozen OR NOT same_card, 'new_cuts', run.is_frozen OR NOT same_scores,
-                                                     'new_ideals', run.is_frozen OR NOT same_card OR run.combination <> card.combination, 'new_grades', true);
+        s.what_if := s.what_if || jsonb_build_object('new_scales', measures_anew OR NOT same_card, 'new_cuts', measures_anew OR NOT same_scores,
+                                                     'new_ideals', measures_anew OR NOT same_card OR run.combination <> card.combination, 'new_grades', true);
     END IF;
     s.what_if := s.what_if || jsonb_build_object('from_scratch', from_scratch);
 
