@@ -226,7 +226,7 @@ SELECT * FROM walk WHERE tier IS NOT NULL;
 -- these would not do. The nearest rule misses the fewest kinds, then the least of them.
 CREATE FUNCTION missing(rules jsonb, lower_by numeric, measures text[]) RETURNS text LANGUAGE sql STRICT AS $$
 SELECT format('(SELECT CASE WHEN amount IS NULL THEN coalesce(points, 0) ELSE points END AS points, amount FROM (VALUES %s) v (points, amount, reachable) WHERE reachable
-                 ORDER BY num_nonnulls(points, amount), points NULLS FIRST, amount NULLS FIRST LIMIT 1)',
+                 ORDER BY num_nonnulls(points, amount), points NULLS LAST, amount NULLS LAST LIMIT 1)',
               string_agg((SELECT format('(%s, %s, %s)',
                                         coalesce('greatest(' || string_agg(format('CASE WHEN %s THEN NULL ELSE %s END', holds, missing), ', ') FILTER (WHERE what = 'score') || ')', 'NULL::numeric'),
                                         coalesce('greatest(' || string_agg(format('CASE WHEN %s THEN NULL ELSE (%s)::float8 END', holds, missing), ', ') FILTER (WHERE what = 'amount') || ')', 'NULL::float8'),

@@ -377,7 +377,7 @@ INSERT INTO rule_case (section, what, ladder, policy, tier, score, measures, exp
     ('missing', 'an amount only', 'either', '{}', 'bronze', 60, '{"revenue 365": 750.5}', 'bronze', 'base', '{"score_to_next": null, "amount_to_next": 249.5}'),
     ('missing', 'both: another rule needs the amount only', 'either', '{}', 'bronze', 55, '{"revenue 365": 750}', 'bronze', 'base', '{"score_to_next": null, "amount_to_next": 4250}'),
     ('missing', 'another rule needs points only', 'two rules', '{}', 'bronze', 55, '{"revenue 365": 750, "orders": 4}', 'bronze', 'base', '{"score_to_next": 15, "amount_to_next": null}'),
-    ('missing', 'points by one rule, or an amount by another: the amount is told', 'either', '{}', 'bronze', 55, '{"revenue 365": 1000}', 'bronze', 'base', '{"score_to_next": null, "amount_to_next": 4000}'),
+    ('missing', 'points by one rule, or an amount by another: the points are told', 'either', '{}', 'bronze', 55, '{"revenue 365": 1000}', 'bronze', 'base', '{"score_to_next": 5, "amount_to_next": null}'),
     ('missing', 'points by two rules: the fewer', 'two rules', '{}', 'bronze', 55, '{"revenue 365": 1000, "orders": 4}', 'bronze', 'base', '{"score_to_next": 5, "amount_to_next": null}'),
     ('missing', 'amounts by two rules: the less', 'either', '{}', 'bronze', 60, '{"revenue 365": 400}', 'bronze', 'base', '{"score_to_next": null, "amount_to_next": 600}'),
     ('missing', 'no score: the amount that does without', 'either', '{}', 'bronze', NULL, '{"revenue 365": 400, "orders": 9}', 'bronze', 'unrated', '{"score_to_next": null, "amount_to_next": 4600}'),

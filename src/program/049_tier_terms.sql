@@ -237,7 +237,7 @@ BEGIN
     END IF;
     FOR tier IN SELECT t.key AS code, CAST(t.value->>'tier_rank' AS int) AS rank, lag(CAST(t.value->>'tier_rank' AS int), 1, 0) OVER w AS rank_below,
                        CAST(t.value->>'min_score' AS numeric) AS min_score, lag(CAST(t.value->>'min_score' AS numeric)) OVER w AS score_below,
-                       jsonb_strip_nulls(t.value - 'tier_rank') AS rules, t.value->'entry' AS entry, lag(t.value->'entry') OVER w AS entry_below
+                       jsonb_strip_nulls(jsonb_build_object('code', t.key, 'min_score', t.value->'min_score', 'entry', t.value->'entry', 'stay', t.value->'stay')) AS rules, t.value->'entry' AS entry, lag(t.value->'entry') OVER w AS entry_below
                   FROM jsonb_each(f.tiers) t WINDOW w AS (ORDER BY CAST(t.value->>'tier_rank' AS int), t.key) ORDER BY 2, 1 LOOP
         IF tier.rank <> tier.rank_below + 1 THEN
             RETURN QUERY SELECT '22023',

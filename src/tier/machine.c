@@ -141,11 +141,11 @@ terms_to_stay(const TierTerms *terms, const TierState *state, int rank, const Ti
 }
 
 static bool
-may_stay(const Evaluation *e, const TierTerms *terms, const Tier *tier)
+may_stay(const Evaluation *e, const TierTerms *terms, const Tier *tier, bool needs_seat)
 {
 	if (tier->has_stay)
-		return any_rule_holds(e, &tier->stay, 0, false);
-	return any_rule_holds(e, &tier->entry, terms->policy.delta, false);
+		return any_rule_holds(e, &tier->stay, 0, needs_seat);
+	return any_rule_holds(e, &tier->entry, terms->policy.delta, needs_seat);
 }
 
 /* Whether the entry rule of a rank holds for somebody who stands at another. */
@@ -177,7 +177,7 @@ typedef struct Missing
 #define OUT_OF_REACH 99
 
 static Missing
-missing_of_rule(const Evaluation *e, const TierRule *rule, int64_t lowered)
+missing_of_rule(const Evaluation *e, const TierRule *rule, int64_t lowered, bool needs_seat)
 {
 	Missing missing = {0, NAN, NAN};
 	const TierInput *input = e->input;
@@ -187,11 +187,11 @@ missing_of_rule(const Evaluation *e, const TierRule *rule, int64_t lowered)
 		const TierCondition *c = &rule->conditions[i];
 		double score = NAN;
 
-		if (condition_holds(e, c, lowered, false))
+		if (condition_holds(e, c, lowered, needs_seat))
 			continue;
 		if (c->kind == TIER_SCORE && input->has_score && input->score <= c->highest)
 			score = (double) (c->lowest - lowered - input->score) / TIER_SCORE_UNIT;
-		else if (c->kind == TIER_LIMIT && input->has_score && e->limits->places != NULL &&
+		else if (c->kind == TIER_LIMIT && !condition_holds(e, c, lowered, false) && input->has_score && e->limits->places != NULL &&
 				 e->limits->places[c->limit].best.numbers[0] <= 100.0 * TIER_SCORE_UNIT)
 			score = (e->limits->places[c->limit].best.numbers[0] - (double) (lowered + input->score)) / TIER_SCORE_UNIT;
 		else if (c->is_amount && c->measure >= 0 && input->values[c->measure] < c->at_least)
@@ -203,10 +203,7 @@ missing_of_rule(const Evaluation *e, const TierRule *rule, int64_t lowered)
 			continue;
 		}
 		else
-		{
-			missing.n = OUT_OF_REACH;
-			return missing;
-		}
+			return (Missing) {OUT_OF_REACH, NAN, NAN};
 		if (!(missing.score >= score))
 			missing.score = score;
 	}
@@ -214,22 +211,22 @@ missing_of_rule(const Evaluation *e, const TierRule *rule, int64_t lowered)
 	return missing;
 }
 
-/* A number that is not there is less than any. */
+/* Points are nearer than an amount: what is not there is more than any number. */
 static bool
 is_less(double a, double b)
 {
-	return isnan(a) ? !isnan(b) : a < b;
+	return isnan(b) ? !isnan(a) : a < b;
 }
 
 /* What is missing to the rule that is nearest: the fewest kinds, then the least of them. */
 static void
-missing_of_rules(const Evaluation *e, const TierRules *rules, int64_t lowered, double *score, double *amount)
+missing_of_rules(const Evaluation *e, const TierRules *rules, int64_t lowered, bool needs_seat, double *score, double *amount)
 {
 	Missing nearest = {OUT_OF_REACH, NAN, NAN};
 
 	for (int i = 0; i < rules->n_rules; i++)
 	{
-		Missing missing = missing_of_rule(e, &rules->rules[i], lowered);
+		Missing missing = missing_of_rule(e, &rules->rules[i], lowered, needs_seat);
 
 		if (missing.n < nearest.n ||
 			(missing.n == nearest.n && (is_less(missing.score, nearest.score) ||
@@ -287,6 +284,13 @@ reason_to_stand(const TierInput *input, int rank)
 	return input->has_score ? REASON_BASE : REASON_UNRATED;
 }
 
+/* More runs than anybody asks for are not counted. */
+static int
+one_more(int runs)
+{
+	return runs < INT32_MAX ? runs + 1 : runs;
+}
+
 /* Step 6: a higher tier's entry rule holds. */
 static void
 climb(const Evaluation *e, const TierState *state, int rank, TierOutcome *outcome)
@@ -296,7 +300,7 @@ climb(const Evaluation *e, const TierState *state, int rank, TierOutcome *outcom
 	bool in_a_row = state->up_runs > 0;
 
 	stand(outcome, state->rank, REASON_WAITING);
-	outcome->up_runs = in_a_row ? state->up_runs + 1 : 1;
+	outcome->up_runs = in_a_row ? one_more(state->up_runs) : 1;
 	outcome->up_since = in_a_row ? state->up_since : input->as_of;
 	if (outcome->up_runs < policy->upgrade_confirm)
 		return;
@@ -307,13 +311,16 @@ climb(const Evaluation *e, const TierState *state, int rank, TierOutcome *outcom
 	stand(outcome, rank, REASON_UPGRADED);
 }
 
-/* Where he lands who falls: the highest tier below that he may enter, or stay in. */
+/*
+ * Where he lands who falls: the highest tier below that he may enter, or stay
+ * in; where places are limited he needs a seat as well.
+ */
 static int
 landing(const Evaluation *e, int rank)
 {
 	do
 		rank--;
-	while (rank > 1 && !may_enter(e, rank, rank) && !may_stay(e, e->terms, &e->terms->tiers[rank - 1]));
+	while (rank > 1 && !may_enter(e, rank, 0) && !may_stay(e, e->terms, &e->terms->tiers[rank - 1], true));
 	return rank;
 }
 
@@ -329,7 +336,7 @@ fail(const Evaluation *e, const TierTerms *terms, const TierState *state, TierOu
 	bool graced;
 
 	stand(outcome, state->rank, REASON_HOLD);
-	outcome->down_runs = in_a_row ? state->down_runs + 1 : 1;
+	outcome->down_runs = in_a_row ? one_more(state->down_runs) : 1;
 	outcome->down_since = in_a_row ? state->down_since : input->as_of;
 	outcome->drops_on = first_fall(policy, state, input, outcome, holds);
 	if (holds && input->as_of < state->since + policy->hold_days)
@@ -372,7 +379,7 @@ follow_rules(const Evaluation *e, const TierState *state, TierOutcome *outcome)
 		climb(e, state, outcome->wanted, outcome);
 	else if (outcome->wanted == state->rank)
 		stand(outcome, state->rank, reason_to_stand(input, state->rank));
-	else if (may_stay(e, terms, tier))
+	else if (may_stay(e, terms, tier, false))
 		stand(outcome, state->rank, REASON_KEPT);
 	else
 		fail(e, terms, state, outcome);
@@ -420,16 +427,16 @@ fill_numbers(const Evaluation *e, const TierState *state, TierOutcome *outcome)
 	if (outcome->reason == REASON_PROSPECT || outcome->reason == REASON_REFUNDED || outcome->reason == REASON_LOCKED || !e->input->has_order)
 		return;
 	if (outcome->rank < e->terms->n_tiers)
-		missing_of_rules(e, &e->terms->tiers[outcome->rank].entry, 0, &outcome->score_to_next, &outcome->amount_to_next);
+		missing_of_rules(e, &e->terms->tiers[outcome->rank].entry, 0, true, &outcome->score_to_next, &outcome->amount_to_next);
 	if (outcome->drops_on != TIER_NO_DAY)
 	{
 		const Tier *tier;
 		const TierTerms *terms = terms_to_stay(e->terms, state, outcome->rank, &tier);
 
 		if (tier->has_stay)
-			missing_of_rules(e, &tier->stay, 0, &outcome->score_to_stay, &outcome->amount_to_stay);
+			missing_of_rules(e, &tier->stay, 0, false, &outcome->score_to_stay, &outcome->amount_to_stay);
 		else
-			missing_of_rules(e, &tier->entry, terms->policy.delta, &outcome->score_to_stay, &outcome->amount_to_stay);
+			missing_of_rules(e, &tier->entry, terms->policy.delta, false, &outcome->score_to_stay, &outcome->amount_to_stay);
 	}
 }
 

@@ -69,7 +69,9 @@ places_find_best(PlacesState *state)
 	for (int i = 0; i < state->n_limits; i++)
 	{
 		state->places[i].best = tier_least_key(state->asking[0].keys, state->asking[0].count, places_of_limit(state, i));
-		for (int n = 0; n < TIER_KEY_NUMBERS; n++)
+		/* A stay rule has no seats to share out. */
+		state->places[i].seated = state->places[i].best;
+		for (int n = 0; state->limits[i].rank > 0 && n < TIER_KEY_NUMBERS; n++)
 			state->places[i].seated.numbers[n] = INFINITY;
 	}
 }
@@ -97,7 +99,7 @@ places_add_seat(PlacesState *state, const TierTerms *today, const TierLimits *li
 			tier_evaluate(today, limits, SEATS_FOR_ALL, input, standing, &asks);
 		if (stays.rank >= rank)
 			state->incumbents[i]++;
-		else if (input->has_score && asks.wanted >= rank)
+		else if (input->has_score && (asks.wanted >= rank || asks.rank >= rank))
 			key_list_add(state->context, &state->asking[i], tier_key(limits, input));
 	}
 }

@@ -68,7 +68,7 @@ tier_measures_read(int n_measures, double *values, Datum datum, bool isnull)
 	float8_array_view(&array, datum);
 	if (array.ndim > 1 || array.count > n_measures)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("there are %d values for %d measures", array.count, n_measures)));
+						errmsg("there are %d values%s for %d measures", array.count, array.ndim > 1 ? ", in more than one dimension," : "", n_measures)));
 	for (int i = 0, n = 0; i < array.count; i++)
 		if (!array.has_null || (array.null_bitmap[i / 8] & (1 << i % 8)) != 0)
 			values[i] = array.values[n++];

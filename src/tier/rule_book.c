@@ -355,6 +355,27 @@ read_min_score(const Place *place, const JsonbValue *value, TierRules *rules)
 }
 
 static void
+check_tier_keys(JsonbContainer *tier, const char *code)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(tier);
+	JsonbIteratorToken token;
+	JsonbValue	key;
+
+	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
+	{
+		JsonbValue	item;
+
+		if (token != WJB_KEY)
+			continue;
+		(void) JsonbIteratorNext(&iterator, &item, true);
+		if (!is_key(&key, "code") && !is_key(&key, "min_score") && !is_key(&key, "entry") && !is_key(&key, "stay"))
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("tier \"%s\" has an unknown key \"%s\"", code, jsonb_text(&key)),
+							errhint("There are code, min_score, entry and stay.")));
+	}
+}
+
+static void
 read_tier(RuleBook *book, JsonbValue *value, int rank, bool is_today, Tier *tier)
 {
 	JsonbValue *code;
@@ -369,6 +390,7 @@ read_tier(RuleBook *book, JsonbValue *value, int rank, bool is_today, Tier *tier
 						errmsg("tier %d has no code", rank),
 						errhint("A tier is an object with code, and above the base tier with min_score or entry.")));
 	place.tier = tier->code = jsonb_text(code);
+	check_tier_keys(value->val.binary.data, tier->code);
 	min_score = get_key(value->val.binary.data, "min_score");
 	entry = get_key(value->val.binary.data, "entry");
 	stay = get_key(value->val.binary.data, "stay");
