@@ -464,7 +464,7 @@ $query$
     WITH %21$scuts AS MATERIALIZED (
         SELECT measured.r_cuts, measured.f_cuts, measured.m_cuts, measured.compare
           FROM %1$I.measure(%10$s) AS measured
-         WHERE %22$s IS NULL
+         WHERE %22$s IS NULL%23$s
         UNION ALL
         SELECT kept.r_cuts, kept.f_cuts, kept.m_cuts, kept.compare
           FROM customer_tier.run_cuts(%2$L, %22$s) AS kept
@@ -540,7 +540,9 @@ $query$, grade_cut AS MATERIALIZED (
         translate(grades::text, E'\n\r', '  '), shares,
         customer_tier.tier_query(schema, s, as_of, run_id, of_everyone, output, grades),
         CASE WHEN new_ideals THEN format(E'everyone AS MATERIALIZED (\n        SELECT points.* FROM %s AS points\n    ), ', points) ELSE '' END,
-        CASE WHEN CAST(s.what_if->>'new_cuts' AS boolean) THEN 'CAST(NULL AS bigint)' ELSE run_id END);
+        CASE WHEN CAST(s.what_if->>'new_cuts' AS boolean) THEN 'CAST(NULL AS bigint)' ELSE run_id END,
+        -- Where no rule looks at segments nobody is scored.
+        CASE WHEN CAST(s.what_if->>'without_cuts' AS boolean) THEN ' AND false' ELSE '' END);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.rate_query(name, customer_tier.program_settings, text, text, text, boolean, text) IS 'internal: body of <schema>.rate; or with output places or inputs, what its tiers are decided by';

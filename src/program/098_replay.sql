@@ -160,7 +160,8 @@ $query$, schema) INTO rules_of_day, first_days USING days;
                      WHERE o.time <> t.time AND CAST(t.terms->'policy'->>'grandfather' AS boolean)) AS others;
 
     s.what_if := coalesce(tried - '{tiers,policy}'::text[], '{}')
-        || jsonb_build_object('measures', measures, 'new_scales', true, 'new_ideals', true, 'new_grades', true);
+        || jsonb_build_object('measures', measures, 'new_scales', true, 'new_ideals', true, 'new_grades', true,
+                              'without_cuts', NOT EXISTS (SELECT FROM unnest(all_terms) AS t WHERE t @? '$.**.segment'));
     query := customer_tier.replay_query(schema, s, EXISTS (SELECT FROM unnest(all_terms) AS t WHERE CAST(t->'policy'->>'revoke_on_refund' AS boolean)));
     -- Said once, and not for every day.
     IF EXISTS (SELECT FROM customer_tier.card(schema, s.what_if) AS c WHERE NOT c.is_timed) THEN
