@@ -25,7 +25,7 @@ SELECT set_scorecard('club', '[{"feature": "recency", "weight": 1}, {"feature": 
 -- Days to be refreshed: irregular on purpose.
 CREATE TABLE day AS
 SELECT d::date AS day, row_number() OVER (ORDER BY d) AS n
-  FROM generate_series(date '2024-03-10', '2024-12-20', '13 days') d;
+  FROM generate_series(date '2024-03-10', '2024-12-20', '17 days') d;
 CREATE FUNCTION refresh_all(program text) RETURNS void LANGUAGE plpgsql SET client_min_messages = error AS $$
 DECLARE
     d date;
@@ -210,8 +210,9 @@ SELECT * FROM replay('club', '2024-01-31', '2024-12-31', changes => '{"tier": {}
 SELECT * FROM replay('club', '2024-01-31', '2024-12-31', changes => '[]');
 SELECT * FROM replay('club', '2024-01-31', '2024-12-31', changes => '{"policy": {"delta": -1}}');
 SELECT * FROM replay('club', '2024-01-31', '2024-12-31', changes => '{"tiers": {"gold": {"min_score": 20}, "silver": {"min_score": 30}}}');
--- an override gives a tier that is not there on the day
+-- overrides give a tier that would not be there
 SELECT * FROM replay('club', '2024-05-31', '2024-12-31', changes => '{"tiers": {"platinum": null}}');
+SELECT * FROM replay('club', '2024-01-31', '2024-12-31', changes => '{"tiers": {"platinum": null}}');
 SELECT * FROM tune_policy('club', '2024-01-31', '2024-12-31', grid => NULL);
 SELECT * FROM tune_policy('club', '2024-01-31', '2024-12-31', grid => '[1]');
 SELECT * FROM tune_policy('club', '2024-01-31', '2024-12-31', grid => '{"delay": [1]}');

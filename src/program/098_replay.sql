@@ -149,15 +149,17 @@ $query$, schema) INTO rules_of_day, first_days USING days;
     SELECT coalesce(jsonb_agg(m ORDER BY m), '[]') INTO measures
       FROM (SELECT DISTINCT m FROM unnest(all_terms) AS t, unnest(customer_tier.tier_measures(jsonb_build_object('terms', jsonb_build_array(t)))) AS m) AS d;
     -- Numbered by the times; older and later ones are for those to whom they granted a tier.
-    SELECT array_agg(jsonb_build_object('terms', others.terms || jsonb_build_array(jsonb_build_object('id', t.time) || t.terms), 'measures', measures) ORDER BY t.n)
-      INTO rules
-      FROM (SELECT u.terms, u.n, (u.n - 1) / cardinality(first_days) AS policy, 1 + (u.n - 1) % cardinality(first_days) AS time
-              FROM unnest(all_terms) WITH ORDINALITY AS u (terms, n)) AS t,
-           LATERAL (SELECT coalesce(jsonb_agg(jsonb_build_object('id', o.time) || o.terms ORDER BY o.time), '[]') AS terms
-                      FROM (SELECT u.terms, 1 + (u.n - 1) % cardinality(first_days) AS time
-                              FROM unnest(all_terms) WITH ORDINALITY AS u (terms, n)
-                             WHERE (u.n - 1) / cardinality(first_days) = t.policy) AS o
-                     WHERE o.time <> t.time AND CAST(t.terms->'policy'->>'grandfather' AS boolean)) AS others;
+    WITH numbered AS MATERIALIZED (
+        SELECT u.terms, u.n, (u.n - 1) / cardinality(first_days) AS policy, 1 + (u.n - 1) % cardinality(first_days) AS time
+          FROM unnest(all_terms) WITH ORDINALITY AS u (terms, n)
+    ), book AS (
+        SELECT today.n, coalesce(jsonb_agg(jsonb_build_object('id', other.time) || other.terms ORDER BY other.time) FILTER (WHERE other.n IS NOT NULL), '[]')
+                        || jsonb_build_array(jsonb_build_object('id', today.time) || today.terms) AS terms
+          FROM numbered AS today
+          LEFT JOIN numbered AS other ON other.policy = today.policy AND other.time <> today.time AND CAST(today.terms->'policy'->>'grandfather' AS boolean)
+         GROUP BY today.n, today.time, today.terms
+    )
+    SELECT array_agg(jsonb_build_object('terms', book.terms, 'measures', measures) ORDER BY book.n) INTO rules FROM book;
 
     s.what_if := coalesce(tried - '{tiers,policy}'::text[], '{}')
         || jsonb_build_object('measures', measures, 'new_scales', true, 'new_ideals', true, 'new_grades', true,
