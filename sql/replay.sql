@@ -253,3 +253,8 @@ SELECT replay_moves('SELECT 1', '{2024-01-31}', ARRAY['{"terms": [{"id": 1, "tie
 SELECT drop_program('club');
 SELECT drop_program('streamed');
 SELECT drop_program('empty');
+
+-- leave nothing behind
+SET client_min_messages = warning;
+DROP FUNCTION refresh_all, public.days(), differences, counted CASCADE;
+DROP TABLE orders, people, surveys, day, receipts, visits, before, tuned, tried, suggested, nothing CASCADE;

@@ -271,3 +271,9 @@ SELECT * FROM machine EXCEPT ALL SELECT * FROM oracle;
 SELECT reason, count(*), count(*) FILTER (WHERE moved) AS moved, count(score_to_next) AS score_to_next, count(amount_to_next) AS amount_to_next,
        count(score_to_stay) AS score_to_stay, count(amount_to_stay) AS amount_to_stay, count(drops_on) AS drops_on
   FROM machine GROUP BY reason ORDER BY reason COLLATE "C";
+
+-- leave nothing behind
+SET client_min_messages = warning;
+DROP VIEW oracle CASCADE;
+DROP FUNCTION random_of, conditions, predicate, anniversary, last_anniversary, last_start, last_end, next_anniversary, next_end, missing CASCADE;
+DROP TABLE terms, policy, given, run, customer, day, standing, walked, missing, machine CASCADE;

@@ -643,3 +643,9 @@ SELECT refused(override => 'legacy');
 SELECT refused(tiers => '[{"code": "bronze"}, {"code": "gold", "entry": {"share": 0.1}}]', places => '{1, 2}');
 \pset format aligned
 \pset tuples_only off
+
+-- leave nothing behind
+SET client_min_messages = warning;
+DROP VIEW ruled, seated CASCADE;
+DROP FUNCTION refused CASCADE;
+DROP TABLE ladder, rule_case, path, scene, seat_case, crowd, crowd_move, limited CASCADE;
