@@ -39,10 +39,10 @@ scored AS (
 SELECT customer_id, first_day, last_day, orders, purchase_days, revenue, refunded, average_order, r_score, f_score, m_score, segment,
 	CASE WHEN purchase_days = 1 AND d1 < 90 THEN 'new' WHEN d1 < 90 THEN 'active' WHEN d1 < 180 THEN 'at_risk' ELSE 'churned' END AS lifecycle_stage,
 	score, (ARRAY['D','C','CC','CCC','B','BB','BBB','A','AA','AAA'])[1 + width_bucket(score, ARRAY[10,20,30,40,50,60,70,80,90]::numeric[])] AS grade,
-	CASE WHEN score >= 85 THEN 'platinum' WHEN score >= 65 THEN 'gold' WHEN score >= 40 THEN 'silver' ELSE 'bronze' END AS tier,
-	CASE WHEN score >= 85 THEN 4 WHEN score >= 65 THEN 3 WHEN score >= 40 THEN 2 ELSE 1 END AS tier_rank,
-	CASE WHEN score >= 40 THEN 'score' ELSE 'base' END AS tier_reason,
-	CASE WHEN score < 40 THEN 40 WHEN score < 65 THEN 65 WHEN score < 85 THEN 85 END - score AS score_to_next_tier,
+	CASE WHEN refunded > 0 AND refunded >= 0.8 * (revenue + refunded) THEN 'bronze' WHEN score >= 85 THEN 'platinum' WHEN score >= 65 THEN 'gold' WHEN score >= 40 THEN 'silver' ELSE 'bronze' END AS tier,
+	CASE WHEN refunded > 0 AND refunded >= 0.8 * (revenue + refunded) THEN 1 WHEN score >= 85 THEN 4 WHEN score >= 65 THEN 3 WHEN score >= 40 THEN 2 ELSE 1 END AS tier_rank,
+	CASE WHEN refunded > 0 AND refunded >= 0.8 * (revenue + refunded) THEN 'refunded' WHEN score >= 40 THEN 'qualified' ELSE 'base' END AS tier_reason,
+	CASE WHEN refunded > 0 AND refunded >= 0.8 * (revenue + refunded) THEN NULL WHEN score < 40 THEN 40 WHEN score < 65 THEN 65 WHEN score < 85 THEN 85 END - score AS score_to_next_tier,
 	coverage, ARRAY[%5$s]::float8[] AS dimension_values, ARRAY[%6$s] AS dimension_points
 FROM scored LEFT JOIN hand.cell ON (r, f, m) = (r_score, f_score, m_score);
 ALTER TABLE hand.carded ADD PRIMARY KEY (customer_id)

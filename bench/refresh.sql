@@ -41,12 +41,12 @@ scored AS (
 	SELECT *, round((100 * (0.25 * r_rank + 0.35 * f_rank + 0.40 * m_rank))::numeric, 4) AS score FROM ranked)
 SELECT customer_id, first_day, last_day, orders, purchase_days, revenue, refunded,
 	revenue / orders AS average_order, r_score, f_score, m_score, segment, score,
-	CASE WHEN score >= 85 THEN 'platinum' WHEN score >= 65 THEN 'gold' WHEN score >= 40 THEN 'silver' ELSE 'bronze' END AS tier,
-	CASE WHEN score >= 85 THEN 4 WHEN score >= 65 THEN 3 WHEN score >= 40 THEN 2 ELSE 1 END AS tier_rank,
+	CASE WHEN refunded > 0 AND refunded >= 0.8 * (revenue + refunded) THEN 'bronze' WHEN score >= 85 THEN 'platinum' WHEN score >= 65 THEN 'gold' WHEN score >= 40 THEN 'silver' ELSE 'bronze' END AS tier,
+	CASE WHEN refunded > 0 AND refunded >= 0.8 * (revenue + refunded) THEN 1 WHEN score >= 85 THEN 4 WHEN score >= 65 THEN 3 WHEN score >= 40 THEN 2 ELSE 1 END AS tier_rank,
 	date '2024-12-31' AS tier_since,
 	NULL::text AS previous_tier,
-	CASE WHEN score >= 40 THEN 'score' ELSE 'base' END AS tier_reason,
-	CASE WHEN score < 40 THEN 40 WHEN score < 65 THEN 65 WHEN score < 85 THEN 85 END - score AS score_to_next_tier,
+	CASE WHEN refunded > 0 AND refunded >= 0.8 * (revenue + refunded) THEN 'refunded' WHEN score >= 40 THEN 'qualified' ELSE 'base' END AS tier_reason,
+	CASE WHEN refunded > 0 AND refunded >= 0.8 * (revenue + refunded) THEN NULL WHEN score < 40 THEN 40 WHEN score < 65 THEN 65 WHEN score < 85 THEN 85 END - score AS score_to_next_tier,
 	1.0 AS coverage
 FROM scored LEFT JOIN hand.cell ON (r, f, m) = (r_score, f_score, m_score);
 ALTER TABLE hand.rating ADD PRIMARY KEY (customer_id);
