@@ -137,3 +137,36 @@ FROM retail.history h,
 	LATERAL customer_tier.rfm(h.history, day) f
 WHERE h.customer_id::text = :'who' AND f.frequency > 0
 ORDER BY day;
+
+\echo '  WITHIN REACH: SELECT ... FROM retail.near_upgrade ORDER BY score_to_next_tier LIMIT 5'
+SELECT customer_id::text AS customer, tier_label AS tier, next_tier_label AS "next tier", round(score_to_next_tier, 2) AS "points missing"
+FROM retail.near_upgrade
+ORDER BY score_to_next_tier, customer_id
+LIMIT 5;
+
+\echo '  WHAT IF the second tier began 5 points higher?  Nothing is written.'
+SELECT jsonb_build_object('tiers', jsonb_build_object(code, jsonb_build_object('min_score', min_score + 5)))::text AS changes
+FROM retail.tier
+WHERE min_score IS NOT NULL
+ORDER BY tier_rank DESC
+OFFSET 1
+LIMIT 1
+\gset
+\echo '    SELECT * FROM customer_tier.simulate_matrix(''retail'',' :'changes' ')'
+SELECT from_tier AS "from", to_tier AS "to", customers, round(100 * share, 1) AS "% of them", round(revenue, 2) AS revenue
+FROM customer_tier.simulate_matrix('retail', :'changes')
+WHERE from_tier <> to_tier
+ORDER BY from_rank DESC, to_rank DESC;
+
+-- A year of month ends, as far as the orders go back.
+SELECT greatest(:'as_of'::date - interval '12 months', min(first_day))::date AS from_day,
+	greatest(:'as_of'::date - interval '12 months', min(first_day))::date + 60 < :'as_of'::date AS goes_back
+FROM retail.ratings
+\gset
+\if :goes_back
+	\echo '  HOW OFTEN TIERS WOULD HAVE MOVED in the year before, with policies to choose from'
+	\echo '    SELECT ... FROM customer_tier.tune_policy(''retail'',' :'from_day' ',' :'as_of' ', ''1 month'', ''{"delta": [0, 5, 8], "grace_days": [0, 60]}'')'
+	SELECT setting->>'delta' AS "delta, points", setting->>'grace_days' AS "grace, days", customers, moves,
+		moves_per_customer_year AS "moves a customer and year", reversals AS "taken back in 90 days"
+	FROM customer_tier.tune_policy('retail', :'from_day', :'as_of', '1 month', '{"delta": [0, 5, 8], "grace_days": [0, 60]}');
+\endif

@@ -253,7 +253,8 @@ $query$
         RETURNING 1
     ), moved AS MATERIALIZED (
         -- who stands in another row of the history than until now
-        SELECT difference.*
+        SELECT difference.old_id, difference.customer_id, difference.tier, difference.tier_rank, difference.tier_since, difference.tier_reason,
+               difference.previous_tier, difference.score, difference.terms_id, difference.moved_by
           FROM difference
          WHERE (difference.old_tier, difference.old_since) IS DISTINCT FROM (difference.tier, difference.tier_since)
     ), removed AS (
