@@ -272,6 +272,22 @@ SELECT reason, count(*), count(*) FILTER (WHERE moved) AS moved, count(score_to_
        count(score_to_stay) AS score_to_stay, count(amount_to_stay) AS amount_to_stay, count(drops_on) AS drops_on
   FROM machine GROUP BY reason ORDER BY reason COLLATE "C";
 
+-- What was promised: one evaluation, one tier; who falls does so one level at a
+-- time where that is the policy; and nobody falls who may enter or stay (with
+-- ranks as they were at the run before).
+\echo differs: promises
+SELECT customer, run FROM day LEFT JOIN machine USING (customer, run) GROUP BY 1, 2 HAVING count(machine.tier) <> 1;
+SELECT m.customer, m.run, b.tier, m.tier
+  FROM machine m JOIN machine b ON b.customer = m.customer AND b.run = m.run - 1 JOIN day d ON d.customer = m.customer AND d.run = m.run
+  JOIN day e ON e.customer = m.customer AND e.run = m.run - 1 AND e.today = d.today JOIN policy p ON p.program = d.program AND p.id = d.today
+ WHERE m.reason = 'downgraded' AND p.one_level AND NOT p.grandfather AND b.tier_rank - m.tier_rank > 1;
+SELECT m.customer, m.run, b.tier, m.tier
+  FROM machine m JOIN machine b ON b.customer = m.customer AND b.run = m.run - 1 JOIN day d ON d.customer = m.customer AND d.run = m.run
+  JOIN day e ON e.customer = m.customer AND e.run = m.run - 1 AND e.today = d.today JOIN policy p ON p.program = d.program AND p.id = d.today JOIN standing s ON s.customer = m.customer AND s.run = m.run AND s.terms = d.today
+ WHERE m.reason = 'downgraded' AND NOT p.grandfather AND (s.stay[b.tier_rank] OR s.entry[b.tier_rank]);
+SELECT count(*) > 1000 AS many_fell, max(b.tier_rank - m.tier_rank) AS levels
+  FROM machine m JOIN machine b ON b.customer = m.customer AND b.run = m.run - 1 WHERE m.reason = 'downgraded';
+
 -- leave nothing behind
 SET client_min_messages = warning;
 DROP VIEW oracle CASCADE;
