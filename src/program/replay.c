@@ -12,8 +12,8 @@
  * them the rows of a day are kept until all are there: the best are found, then
  * the seats, then everybody moves.
  *
- * Memory: about 60 bytes a customer, 28 a customer and policy, and for rules
- * with shares 64 and 8 a measure for each row of a day.
+ * Memory: about 150 bytes a customer, 28 a customer and policy, and for rules
+ * with shares about 100 and 8 a measure for each row of a day.
  */
 #include "postgres.h"
 
