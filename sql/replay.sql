@@ -1,7 +1,8 @@
 -- Tiers over past days: replay(), tune_policy() and suggest_tiers().
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
-SET search_path = public, customer_tier;
+CREATE SCHEMA replay_test;
+SET search_path = replay_test, customer_tier, public;
 
 -- ---- a shop with everything that moves tiers: refunds, overrides, changes of
 -- ---- rules, terms that stay, shares and capacities
@@ -17,10 +18,10 @@ CREATE TABLE people AS SELECT c AS id, 'person ' || c AS name FROM generate_seri
 CREATE TABLE surveys AS
 SELECT c AS customer_id, date '2024-01-01' + (c % 300)::int AS answered_on, (c * 7) % 11 AS nps FROM generate_series(1, 300) c;
 
-SELECT create_program('club', source => 'public.orders', customer => 'customer_id', at => 'ordered_at', amount => 'amount', time_zone => 'UTC',
-                      customers => 'public.people', customers_key => 'id', purchase_model => 'none');
+SELECT create_program('club', source => 'replay_test.orders', customer => 'customer_id', at => 'ordered_at', amount => 'amount', time_zone => 'UTC',
+                      customers => 'replay_test.people', customers_key => 'id', purchase_model => 'none');
 SELECT set_scorecard('club', '[{"feature": "recency", "weight": 1}, {"feature": "frequency", "weight": 1}, {"feature": "monetary", "weight": 2},
-    {"name": "nps", "relation": "public.surveys", "column": "nps", "key": "customer_id", "day": "answered_on", "method": "linear", "parameters": {"low": 0, "high": 10}, "weight": 0.5}]');
+    {"name": "nps", "relation": "replay_test.surveys", "column": "nps", "key": "customer_id", "day": "answered_on", "method": "linear", "parameters": {"low": 0, "high": 10}, "weight": 0.5}]');
 
 -- Days to be refreshed: irregular on purpose.
 CREATE TABLE day AS
@@ -34,7 +35,7 @@ BEGIN
         CALL customer_tier.refresh(program, d);
     END LOOP;
 END $$;
-CREATE FUNCTION days() RETURNS date[] LANGUAGE sql STABLE AS 'SELECT array_agg(day ORDER BY n) FROM public.day';
+CREATE FUNCTION days() RETURNS date[] LANGUAGE sql STABLE AS 'SELECT array_agg(day ORDER BY n) FROM replay_test.day';
 
 -- what refreshes wrote against what a replay says, both ways
 CREATE FUNCTION differences(program text, schema name) RETURNS TABLE (side text, customer_id text, valid_from date, valid_to date, tier text, tier_rank int, reason text, score numeric, previous_tier text)
@@ -42,7 +43,7 @@ LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY EXECUTE format(
     'WITH written AS (SELECT h.customer_id::text, h.valid_from, h.valid_to, h.tier, h.tier_rank, h.reason, h.score, h.previous_tier FROM %I.tier_history h),
-          replayed AS MATERIALIZED (SELECT * FROM customer_tier.replay_days($1, public.days()))
+          replayed AS MATERIALIZED (SELECT * FROM customer_tier.replay_days($1, replay_test.days()))
      (SELECT ''written'', d.* FROM (TABLE written EXCEPT ALL TABLE replayed) d)
      UNION ALL
      (SELECT ''replayed'', d.* FROM (TABLE replayed EXCEPT ALL TABLE written) d)', schema) USING program;
@@ -72,9 +73,9 @@ SELECT count(*) FROM verify('club');
 
 CREATE TABLE receipts AS SELECT CASE WHEN customer_id % 2 = 0 THEN 'Customer ' ELSE 'KUNDE "' END || customer_id AS who, ordered_at::date AS on_day, amount FROM orders WHERE amount >= 0;
 CREATE TABLE visits AS SELECT DISTINCT who, 'known'::text AS state, (length(who) * 7) % 5 AS visits FROM receipts;
-SELECT create_program('streamed', source => 'public.receipts', customer => 'who', at => 'on_day', amount => 'amount', schema => 'str"eam', segment_map => 'cn8', purchase_model => 'mbg/nbd');
+SELECT create_program('streamed', source => 'replay_test.receipts', customer => 'who', at => 'on_day', amount => 'amount', schema => 'str"eam', segment_map => 'cn8', purchase_model => 'mbg/nbd');
 SELECT set_scorecard('streamed', '[{"feature": "recency", "weight": 1}, {"feature": "p_alive", "weight": 1, "missing": "neutral"}, {"feature": "monetary", "weight": 2, "method": "z_score"},
-    {"name": "visits", "relation": "public.visits", "column": "visits", "key": "who", "weight": 0.2}]', combination => 'topsis');
+    {"name": "visits", "relation": "replay_test.visits", "column": "visits", "key": "who", "weight": 0.2}]', combination => 'topsis');
 UPDATE "str""eam".tier_policy SET delta = 2, downgrade_at = 'quarter', upgrade_at = 'tier_anniversary', max_refund_rate = NULL;
 UPDATE "str""eam".tier SET min_score = min_score - 20 WHERE min_score > 0;
 INSERT INTO "str""eam".tier_change (valid_from, changes) VALUES ('2024-06-01', '{"policy": {"upgrade_at": "run", "downgrade_at": "run"}, "tiers": {"gold": {"entry": [{"score": 40, "p_alive": 0.5}]}}}');
@@ -253,8 +254,4 @@ SELECT replay_moves('SELECT 1', '{2024-01-31}', ARRAY['{"terms": [{"id": 1, "tie
 SELECT drop_program('club');
 SELECT drop_program('streamed');
 SELECT drop_program('empty');
-
--- leave nothing behind
-SET client_min_messages = warning;
-DROP FUNCTION refresh_all, public.days(), differences, counted CASCADE;
-DROP TABLE orders, people, surveys, day, receipts, visits, before, tuned, tried, suggested, nothing CASCADE;
+DROP SCHEMA replay_test CASCADE;
