@@ -151,7 +151,8 @@ key_is(KeyText a, KeyText b)
 typedef struct Replay
 {
 	MemoryContext context;
-	MemoryContext day_context;	/* of rows that are kept for a day, or of those fetched together */
+	MemoryContext day_context;	/* of what rows keep for a day */
+	MemoryContext short_context;	/* of rows fetched together, or of one policy's places */
 	int			n_days;
 	DateADT    *days;
 	int		   *rules_of_day;
@@ -261,7 +262,8 @@ replay_create(FunctionCallInfo fcinfo)
 
 	MemoryContextSwitchTo(context);
 	r->context = context;
-	r->day_context = AllocSetContextCreate(context, "rows of a replay", ALLOCSET_DEFAULT_SIZES);
+	r->day_context = AllocSetContextCreate(context, "day of a replay", ALLOCSET_DEFAULT_SIZES);
+	r->short_context = AllocSetContextCreate(context, "rows of a replay", ALLOCSET_DEFAULT_SIZES);
 
 	deconstruct(PG_GETARG_DATUM(1), DATEOID, sizeof(DateADT), true, &values, &r->n_days);
 	r->days = palloc((r->n_days + 1) * sizeof(DateADT));
@@ -416,7 +418,7 @@ row_read(Replay *r, HeapTuple tuple, TupleDesc desc, int32 day, Row *row, double
 		/* Only a refund can take back what it earned. */
 		if (DatumGetBool(DirectFunctionCall2(numeric_gt, NumericGetDatum(refunded), DirectFunctionCall1(int8_numeric, Int64GetDatum(0)))))
 		{
-			row->history = palloc(VARSIZE_ANY(history));
+			row->history = MemoryContextAlloc(r->day_context, VARSIZE_ANY(history));
 			memcpy(row->history, history, VARSIZE_ANY(history));
 		}
 	}
@@ -614,8 +616,8 @@ day_rows_grow(Replay *r, DayRows *day)
 static TierPlaces *
 find_places(Replay *r, int policy, DayRules *rules, int d, const DayRows *day)
 {
-	PlacesState *best = places_create(r->day_context, rules->book);
-	PlacesState *seats = places_create(r->day_context, rules->book);
+	PlacesState *best = places_create(r->short_context, rules->book);
+	PlacesState *seats = places_create(r->short_context, rules->book);
 
 	rules->limits.places = NULL;
 	for (int64 i = 0; i < day->count; i++)
@@ -693,7 +695,7 @@ run_day(Replay *r, SPIPlanPtr plan, int d, DayRows *day)
 		CHECK_FOR_INTERRUPTS();
 		if (SPI_tuptable->tupdesc->natts != N_COLUMNS)
 			elog(ERROR, "the query of a replay has %d columns", SPI_tuptable->tupdesc->natts);
-		old = MemoryContextSwitchTo(r->day_context);
+		old = MemoryContextSwitchTo(r->short_context);
 		for (uint64 i = 0; i < SPI_processed; i++)
 		{
 			Row		   *row;
@@ -711,6 +713,7 @@ run_day(Replay *r, SPIPlanPtr plan, int d, DayRows *day)
 					evaluate(r, policy, rules_of(r, policy, d), d, row, measures);
 		}
 		MemoryContextSwitchTo(old);
+		MemoryContextReset(r->short_context);
 		if (!waits)
 			MemoryContextReset(r->day_context);
 		SPI_freetuptable(SPI_tuptable);
@@ -718,10 +721,13 @@ run_day(Replay *r, SPIPlanPtr plan, int d, DayRows *day)
 	SPI_cursor_close(portal);
 	if (waits)
 	{
-		MemoryContext old = MemoryContextSwitchTo(r->day_context);
+		MemoryContext old = MemoryContextSwitchTo(r->short_context);
 
 		for (int policy = 0; policy < r->n_policies; policy++)
+		{
 			evaluate_day(r, policy, d, day);
+			MemoryContextReset(r->short_context);
+		}
 		MemoryContextSwitchTo(old);
 	}
 	MemoryContextReset(r->day_context);
@@ -761,13 +767,13 @@ replay_moves(PG_FUNCTION_ARGS)
 		elog(ERROR, "a history of tiers has one policy, not %d", r->n_policies);
 	r->counts = NULL;
 	run_days(r, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	old = MemoryContextSwitchTo(r->day_context);
+	old = MemoryContextSwitchTo(r->short_context);
 	for (int64 customer = 0; customer < r->n_customers; customer++)
 	{
 		if (customer % ROWS_AT_A_TIME == 0)
 		{
 			CHECK_FOR_INTERRUPTS();
-			MemoryContextReset(r->day_context);
+			MemoryContextReset(r->short_context);
 		}
 		put_stay(r, customer, TIER_NO_DAY);
 	}
