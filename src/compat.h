@@ -38,19 +38,11 @@ extern int no_such_variable
 #define ereturn(context, dummy, ...) ereport(ERROR, __VA_ARGS__)
 #endif
 
-/* A whole number of units of so many decimals as a numeric: fast from 14 on. */
+/* A whole number of units of so many decimals as a numeric: in the server from 14 on. */
 #if PG_VERSION_NUM < 140000
-#include "utils/builtins.h"
 #include "utils/numeric.h"
 
-static inline Numeric
-int64_div_fast_to_numeric(int64 units, int decimals)
-{
-	Datum		exponent = CStringGetDatum(psprintf(INT64_FORMAT "e-%d", units, decimals));
-	Datum		number = DirectFunctionCall3(numeric_in, exponent, ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-
-	return DatumGetNumeric(DirectFunctionCall2(numeric_round, number, Int32GetDatum(decimals)));
-}
+extern Numeric int64_div_fast_to_numeric(int64 units, int decimals);
 #endif
 
 #endif							/* CUSTOMER_TIER_COMPAT_H */
