@@ -186,6 +186,22 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 COMMENT ON FUNCTION customer_tier.has_limits(jsonb) IS 'internal: whether a rule asks for a share or a capacity';
 
+CREATE FUNCTION customer_tier.program_has_limits(schema name, today jsonb DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    older boolean;
+BEGIN
+    IF today IS NULL THEN
+        EXECUTE format('SELECT t.terms FROM %I.tier_terms AS t ORDER BY t.terms_id DESC LIMIT 1', schema) INTO today;
+    END IF;
+    -- Older terms count where they still hold for whom they granted a tier.
+    EXECUTE format('SELECT bool_or(customer_tier.has_limits(t.terms)) FROM %I.tier_terms AS t', schema) INTO older;
+    RETURN customer_tier.has_limits(today) OR (older AND CAST(today->'policy'->>'grandfather' AS boolean)) IS TRUE;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.program_has_limits(name, jsonb) IS 'internal: whether shares or capacities have to be counted under the newest terms, or under those given';
+
+
 CREATE FUNCTION customer_tier.rule_problem(schema name, terms jsonb, what_if jsonb) RETURNS TABLE (code text, problem text, hint text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

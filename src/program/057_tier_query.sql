@@ -8,12 +8,9 @@ DECLARE
     terms jsonb := CASE WHEN s.what_if IS NOT NULL THEN customer_tier.program_terms(schema, customer_tier.published_day(schema), s.what_if) END;
     measures text[] := CASE WHEN s.what_if ? 'measures' THEN ARRAY(SELECT jsonb_array_elements_text(s.what_if->'measures'))
                             ELSE customer_tier.compiled_measures(schema, terms) END;
-    has_limits boolean := customer_tier.has_limits(terms);
+    has_limits boolean := customer_tier.program_has_limits(schema, terms);
     machine text;       -- arguments of tier_move() and tier_seats()
 BEGIN
-    IF terms IS NULL THEN
-        EXECUTE format('SELECT customer_tier.has_limits(tier_terms.terms) FROM %I.tier_terms ORDER BY tier_terms.terms_id DESC LIMIT 1', schema) INTO has_limits;
-    END IF;
     machine := format('(SELECT rules.book FROM rules), %s, (SELECT moment.last_as_of FROM moment), measured.score, measured.orders, measured.first_day, measured.segment, measured.measures, measured.stood, measured.override_tier, measured.override_lock', as_of);
     RETURN format(
 $query$moment AS MATERIALIZED (

@@ -28,7 +28,6 @@ DECLARE
     frozen_run bigint;
     published_run bigint;
     grades record;
-    has_limits boolean;
 BEGIN
     EXECUTE format('SELECT scorecard.* FROM %I.scorecard', schema) INTO card;
     EXECUTE format('SELECT array_agg(grade.code ORDER BY grade.grade_rank) AS codes,
@@ -116,8 +115,7 @@ $query$
      WHERE run.run_id = $1 AND run.grade_cuts IS NULL
 $query$, schema) USING run_id;
     END IF;
-    EXECUTE format('SELECT customer_tier.has_limits(t.terms) FROM %1$I.tier_terms AS t JOIN %1$I.run USING (terms_id) WHERE run.run_id = $1', schema) INTO has_limits USING run_id;
-    IF has_limits THEN
+    IF customer_tier.program_has_limits(schema) THEN
         EXECUTE format('UPDATE %I.run SET tier_places = (%s) WHERE run.run_id = $1', schema,
             customer_tier.everyone_query(schema, customer_tier.program_settings(schema), '(SELECT run.as_of FROM ' || format('%I.run WHERE run.run_id = $1)', schema), '$1', 'places')) USING run_id;
     END IF;
