@@ -179,6 +179,10 @@ INSERT INTO shop.tier_history (customer_id, valid_from, tier, tier_rank, reason,
 \set VERBOSITY default
 INSERT INTO shop.tier_change (valid_from, changes) VALUES ('2024-01-01', '{"tiers": {"diamond": {"min_score": 99}}}');
 SELECT * FROM customer_tier.check_program('shop');
+UPDATE shop.tier_change SET changes = '{"policy": {"coming_days": -4, "near_score": 700}, "tiers": {"diamond": {"tier_rank": 4, "entry": {"orders": 3}, "colour": "shiny"}}}';
+SELECT * FROM customer_tier.check_program('shop');
+UPDATE shop.tier_change SET changes = '{"policy": {"coming_days": "soon"}, "tiers": {"diamond": {"tier_rank": "high", "entry": {"orders": 3}}}}';
+SELECT * FROM customer_tier.check_program('shop');
 DELETE FROM shop.tier_policy;
 DELETE FROM shop.tier_change;
 SELECT * FROM customer_tier.check_program('shop');

@@ -251,6 +251,17 @@ BEGIN
         RETURN QUERY SELECT '22023', format('%I.tier has no tiers', schema), 'Insert at least a base tier: tier_rank 1, without min_score.'::text;
         RETURN;
     END IF;
+    -- What comes from tier_change has passed no constraint of the tables yet.
+    IF what_if IS NULL THEN
+        RETURN QUERY
+            SELECT '22023', format('with the changes of %I.tier_change %s', schema, p.problem), p.hint
+              FROM (SELECT * FROM customer_tier.row_problems(schema, 'tier', 'code', format('(SELECT (jsonb_populate_record(CAST(NULL AS %I.tier), t.value)).* FROM jsonb_each(%L) AS t)', schema, f.tiers))
+                    UNION ALL
+                    SELECT * FROM customer_tier.row_problems(schema, 'tier_policy', NULL, format('(SELECT (jsonb_populate_record(CAST(NULL AS %I.tier_policy), %L)).*)', schema, f.policy || '{"only_row": true}'))) AS p;
+        IF FOUND THEN
+            RETURN;
+        END IF;
+    END IF;
     FOR tier IN SELECT t.key AS code, CAST(t.value->>'tier_rank' AS int) AS rank, lag(CAST(t.value->>'tier_rank' AS int), 1, 0) OVER w AS rank_below,
                        CAST(t.value->>'min_score' AS numeric) AS min_score, lag(CAST(t.value->>'min_score' AS numeric)) OVER w AS score_below,
                        jsonb_strip_nulls(jsonb_build_object('code', t.key, 'min_score', t.value->'min_score', 'entry', t.value->'entry', 'stay', t.value->'stay')) AS rules, t.value->'entry' AS entry, lag(t.value->'entry') OVER w AS entry_below
