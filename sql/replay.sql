@@ -164,7 +164,7 @@ SELECT count(*) AS differences FROM (SELECT customer_id::text, score FROM club.r
 
 CREATE TABLE suggested AS SELECT * FROM suggest_tiers('club', '{"platinum": 0.05, "gold": 0.15, "silver": 0.3}', from_day => '2024-03-31', to_day => '2024-12-20');
 SELECT proposal, changes, tier_shares, members, benefit_cost, moves_per_customer_year > 0 AS moves FROM suggested ORDER BY proposal;
-SELECT bool_and(r >= b) AS steadiest_first FROM (SELECT reversals_per_customer_year AS r, lag(reversals_per_customer_year, 1, 0) OVER (ORDER BY proposal) AS b FROM suggested) s;
+SELECT bool_and(r >= b) AS steadiest_first FROM (SELECT reversals_per_customer_year AS r, lag(reversals_per_customer_year, 1, 0.0) OVER (ORDER BY proposal) AS b FROM suggested) s;
 -- never more than asked, and no more fit in by a tenth of a point
 WITH t AS (SELECT e.key AS tier, (e.value->>'min_score')::numeric AS least, (SELECT count(*) FROM club.rating WHERE score IS NOT NULL) AS n FROM suggested s, jsonb_each(s.changes->'tiers') e WHERE s.proposal = 1),
      c AS (SELECT t.*, coalesce(lag(least) OVER (ORDER BY least DESC), 101) AS above, CASE tier WHEN 'platinum' THEN 0.05 WHEN 'gold' THEN 0.15 ELSE 0.3 END AS asked FROM t)
