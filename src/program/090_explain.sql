@@ -231,8 +231,8 @@ COMMENT ON FUNCTION customer_tier.explain_rating(text, anynonarray) IS 'the same
 CREATE FUNCTION customer_tier.rate_customer(program text, customer text, as_of date DEFAULT NULL)
 RETURNS TABLE (first_day date, last_day date, orders bigint, purchase_days int, revenue numeric, refunded numeric, average_order numeric,
                r_score int, f_score int, m_score int, segment text, lifecycle_stage text, p_alive numeric, p_active numeric, expected_purchases numeric,
-               expected_spend numeric, clv numeric, score numeric, grade text, tier text, tier_rank int, tier_reason text, score_to_next_tier numeric,
-               coverage numeric, dimension_values float8[], dimension_points float8[])
+               expected_spend numeric, clv numeric, score numeric, grade text, tier text, tier_rank int, tier_since date, tier_reason text, score_to_next_tier numeric,
+               amount_to_next_tier numeric, drops_on date, coverage numeric, dimension_values float8[], dimension_points float8[])
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -250,8 +250,8 @@ BEGIN
     END IF;
     RETURN QUERY EXECUTE format(
         'SELECT r.first_day, r.last_day, r.orders, r.purchase_days, r.revenue, r.refunded, r.average_order, r.r_score, r.f_score, r.m_score, r.segment, r.lifecycle_stage,
-                r.p_alive, r.p_active, r.expected_purchases, r.expected_spend, r.clv, r.score, r.grade, r.tier, r.tier_rank, r.tier_reason, r.score_to_next_tier,
-                r.coverage, r.dimension_values, r.dimension_points
+                r.p_alive, r.p_active, r.expected_purchases, r.expected_spend, r.clv, r.score, r.grade, r.tier, r.tier_rank, r.tier_since, r.tier_reason, r.score_to_next_tier,
+                r.amount_to_next_tier, r.drops_on, r.coverage, r.dimension_values, r.dimension_points
            FROM %I.rate_one(CAST($1 AS %s), $2) AS r', schema, key_type) USING customer, day;
     IF NOT FOUND THEN
         EXECUTE format('SELECT EXISTS (SELECT FROM %I.run WHERE run.is_current)', schema) INTO is_rated;
@@ -271,8 +271,8 @@ COMMENT ON FUNCTION customer_tier.rate_customer(text, text, date) IS
 CREATE FUNCTION customer_tier.rate_customer(program text, customer anynonarray, as_of date DEFAULT NULL)
 RETURNS TABLE (first_day date, last_day date, orders bigint, purchase_days int, revenue numeric, refunded numeric, average_order numeric,
                r_score int, f_score int, m_score int, segment text, lifecycle_stage text, p_alive numeric, p_active numeric, expected_purchases numeric,
-               expected_spend numeric, clv numeric, score numeric, grade text, tier text, tier_rank int, tier_reason text, score_to_next_tier numeric,
-               coverage numeric, dimension_values float8[], dimension_points float8[])
+               expected_spend numeric, clv numeric, score numeric, grade text, tier text, tier_rank int, tier_since date, tier_reason text, score_to_next_tier numeric,
+               amount_to_next_tier numeric, drops_on date, coverage numeric, dimension_values float8[], dimension_points float8[])
 LANGUAGE sql STABLE PARALLEL UNSAFE AS $$
     SELECT r.* FROM customer_tier.rate_customer($1, CAST($2 AS text), $3) AS r
 $$;
