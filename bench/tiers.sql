@@ -42,7 +42,7 @@ INSERT INTO bench.cases (topic, side, variant, settings, query) VALUES
 	('replay', 'replay(), 24 months', 'serial', :'serial', 'SELECT count(*) FROM customer_tier.replay(''tiered'', ''2023-01-31'', ''2024-12-31'', ''1 month'')'),
 	('replay', 'tune_policy(), 4 policies', 'serial', :'serial',
 	 'SELECT count(*) FROM customer_tier.tune_policy(''tiered'', ''2023-01-31'', ''2024-12-31'', ''1 month'', ''{"delta": [0, 8], "grace_days": [0, 30]}'')'),
-	('replay', 'ratings alone, 24 times', 'serial', :'serial',
+	('replay', 'points() alone, 24 times', 'serial', :'serial',
 	 'SELECT sum(n) FROM generate_series(date ''2023-01-31'' + 1, ''2025-01-01'', ''1 month'') d, LATERAL (SELECT count(r.coverage) AS n FROM tiered.points((d - interval ''1 day'')::date) r) x');
 INSERT INTO bench.ratio VALUES
 	('whatif', 1, 'simulate_matrix()', 'whatif', 'rate()', 2.0);
