@@ -1,0 +1,209 @@
+/*
+ * bulk.h
+ *	  The parts of the bulk builder, which makes all histories of a relation:
+ *	  rows are read (bulk.c), brought into the order of the customers
+ *	  (bulk_sort.c, with the keys of bulk_key.c) and summed customer by customer
+ *	  (bulk_build.c).
+ */
+#ifndef BULK_H
+#define BULK_H
+
+#include "fmgr.h"
+#include "history/bulk_record.h"
+#include "history/history.h"
+#include "numerics/radix.h"
+#include "storage/buffile.h"
+#include "utils/resowner.h"
+
+/* ----- bulk_key.c: from the customer's key to 64 bits to sort by ----- */
+
+typedef enum BulkKeyKind
+{
+	BULK_KEY_INT2,
+	BULK_KEY_INT4,				/* date, too */
+	BULK_KEY_INT8,				/* timestamps, too */
+	BULK_KEY_HASHED				/* the rest: the hash, and the key with it */
+} BulkKeyKind;
+
+typedef struct BulkKey
+{
+	BulkKeyKind kind;
+	Oid			collation;
+	int16		length;
+	bool		by_value;
+	bool		long_hash;		/* 64 bits */
+	FmgrInfo	hash;
+	FmgrInfo	equal;
+	FmgrInfo	output;			/* to choose between spellings */
+} BulkKey;
+
+/* A key of any other type: the words that go with a row. */
+extern bool bulk_key_is_offered(Oid type);
+extern void bulk_key_init(BulkKey *form, Oid type, Oid collation);
+extern uint64 bulk_key_hash(BulkKey *form, Datum value);
+extern Size bulk_key_count_words(const BulkKey *form, Datum value);
+extern void bulk_key_to_words(const BulkKey *form, Datum value, uint64 *word, Size words);
+extern Size bulk_key_words_from(const BulkKey *form, uint64 first);
+extern Datum bulk_key_from_words(const BulkKey *form, const uint64 *word);
+extern bool bulk_key_equal(BulkKey *form, Datum a, Datum b);
+extern bool bulk_key_is_preferred(BulkKey *form, Datum a, Datum b);
+
+/* A key that sorts by its value: signed, so the sign bit is turned over. */
+#define BULK_KEY_SIGN	(UINT64CONST(1) << 63)
+
+static inline uint64
+bulk_key_sort_key(BulkKey *form, Datum value)
+{
+	switch (form->kind)
+	{
+		case BULK_KEY_INT2:
+			return (uint64) (int64) DatumGetInt16(value) ^ BULK_KEY_SIGN;
+		case BULK_KEY_INT4:
+			return (uint64) (int64) DatumGetInt32(value) ^ BULK_KEY_SIGN;
+		case BULK_KEY_INT8:
+			return (uint64) DatumGetInt64(value) ^ BULK_KEY_SIGN;
+		case BULK_KEY_HASHED:
+			break;
+	}
+	return bulk_key_hash(form, value);
+}
+
+static inline Datum
+bulk_key_from_sort_key(const BulkKey *form, uint64 sort_key)
+{
+	int64		value = (int64) (sort_key ^ BULK_KEY_SIGN);
+
+	switch (form->kind)
+	{
+		case BULK_KEY_INT2:
+			return Int16GetDatum((int16) value);
+		case BULK_KEY_INT4:
+			return Int32GetDatum((int32) value);
+		default:
+			return Int64GetDatum(value);
+	}
+}
+
+/* ----- bulk_sort.c: records in the order of their keys, within a budget ----- */
+
+/* A sorted run: in memory, or a stretch of a temporary file with a buffer. */
+typedef struct BulkRun
+{
+	RadixRecord *buffer;
+	RadixRecord *next;
+	RadixRecord *end;
+	int			file_number;	/* where in the file it goes on */
+	off_t		offset;
+	int64		unread;			/* records that are still in the file */
+} BulkRun;
+
+typedef struct BulkSort
+{
+	MemoryContext context;
+	ResourceOwner owner;		/* of the temporary files */
+	BulkKey    *form;			/* of the keys that go with rows; NULL = none do */
+	Size		budget;			/* bytes */
+
+	/* The run that is being filled. */
+	RadixRecord *record;
+	RadixRecord *scratch;		/* of "limit" records, from the first spill on */
+	Size		count;
+	Size		capacity;
+	Size		limit;			/* records that the budget allows */
+
+	/* The runs that were written. */
+	BufFile    *file;
+	BulkRun    *run;
+	int			runs;
+	int			room_for_runs;
+
+	/* The merge. */
+	RadixRecord *buffers;
+	Size		buffer_records;
+	RadixHead  *heap;
+	int			heads;
+	BulkRun    *current;		/* the run that is read */
+	uint64		key;			/* the key whose words are read */
+} BulkSort;
+
+extern BulkSort *bulk_sort_begin(MemoryContext context, ResourceOwner owner, Size budget,
+								 BulkKey *form);
+extern void bulk_sort_make_room(BulkSort *sort, Size records);
+extern void bulk_sort_finish(BulkSort *sort);
+extern void bulk_sort_end(BulkSort *sort);
+extern bool bulk_sort_next_key(BulkSort *sort, uint64 *key);
+extern bool bulk_sort_turn(BulkSort *sort, uint64 *word);
+
+/* Ensure that the next records, which are one row, are put side by side. */
+static inline void
+bulk_sort_reserve(BulkSort *sort, Size records)
+{
+	if (unlikely(sort->capacity - sort->count < records))
+		bulk_sort_make_room(sort, records);
+}
+
+static inline void
+bulk_sort_put(BulkSort *sort, uint64 key, uint64 word)
+{
+	RadixRecord *record = &sort->record[sort->count++];
+
+	record->key = key;
+	record->value = word;
+}
+
+/* The next word of this key; false at the end, which is told once. */
+static inline bool
+bulk_sort_get(BulkSort *sort, uint64 *word)
+{
+	BulkRun    *run = sort->current;
+
+	if (likely(run->next < run->end && run->next->key == sort->key))
+	{
+		*word = run->next++->value;
+		return true;
+	}
+	return bulk_sort_turn(sort, word);
+}
+
+/* ----- bulk_build.c: the history of one customer, from heads ----- */
+
+/* Heads that are gathered before they are summed by day. */
+#define BULK_BATCH	1024
+
+typedef struct BulkBatch
+{
+	int			count;
+	uint64		head[BULK_BATCH];
+	uint64		scratch[BULK_BATCH];
+} BulkBatch;
+
+typedef struct BulkHistory
+{
+	MemoryContext context;		/* of the days */
+	int64		rows;
+	int64		bad;
+	int			compact_at;		/* sort and sum when there are so many days */
+	DayList		days;
+} BulkHistory;
+
+extern void bulk_history_init(BulkHistory *history, MemoryContext context);
+extern void bulk_history_add_batch(BulkHistory *history, BulkBatch *batch);
+extern void bulk_history_add(BulkHistory *history, int32 day, amount128 units, int scale);
+extern struct varlena *bulk_history_final(BulkHistory *history);
+
+/* A head that is not a wide one; what is gathered must be added in the end. */
+static inline void
+bulk_history_add_head(BulkHistory *history, BulkBatch *batch, uint64 head)
+{
+	history->rows++;
+	if (unlikely(head_is_bad(head)))
+	{
+		history->bad++;
+		return;
+	}
+	if (unlikely(batch->count == BULK_BATCH))
+		bulk_history_add_batch(history, batch);
+	batch->head[batch->count++] = head;
+}
+
+#endif							/* BULK_H */

@@ -1,0 +1,115 @@
+/*
+ * bulk_record.h
+ *	  How the bulk builder keeps a row of the source: in records of 16 bytes.
+ *
+ * Plain C, no server headers, so that it can be tested and sanitised alone.
+ *
+ * A record is a key to sort by and a word.  A row is one record, or, if it has
+ * more to say, several ones with the same key: their words are
+ *
+ *		head					always
+ *		key, in words			if the head has HEAD_KEYED
+ *		day and scale			if the head is a wide one
+ *		amount, low half		if the head is a wide one
+ *		amount, high half		if the head is a wide one
+ *
+ * The sort is stable and by the key alone, and a row is never divided between
+ * two sorted runs: so the records of a row stay together in their order.
+ *
+ * A head, from the top bit: 16 bits day, 3 bits scale, 1 bit HEAD_KEYED, 44
+ * bits amount.  Heads sort by their day as unsigned numbers.  Days and amounts
+ * that do not fit make the head a wide one; a row that cannot be used is a bad
+ * one, which has neither day nor amount.
+ */
+#ifndef BULK_RECORD_H
+#define BULK_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "history/history_codec.h"
+
+#define HEAD_DAY_SHIFT		48
+#define HEAD_SCALE_SHIFT	45
+#define HEAD_KEYED			(UINT64_C(1) << 44)
+#define HEAD_AMOUNT_BITS	44
+#define HEAD_AMOUNT_MASK	((UINT64_C(1) << HEAD_AMOUNT_BITS) - 1)
+
+/* From 1910-04-15 to 2089-09-16: days from 2000-01-01 in 16 bits. */
+#define HEAD_FIRST_DAY		(-32768)
+#define HEAD_LAST_DAY		32765
+
+/* In the place of a day. */
+#define HEAD_WIDE			(UINT64_C(0xFFFE) << HEAD_DAY_SHIFT)
+#define HEAD_BAD			(UINT64_C(0xFFFF) << HEAD_DAY_SHIFT)
+
+#define HEAD_AMOUNT_MAX		((INT64_C(1) << (HEAD_AMOUNT_BITS - 1)) - 1)
+
+#define WIDE_WORDS			3
+
+/* Does it fit a head? */
+static inline bool
+head_fits(int32_t day, amount128 units)
+{
+	return day >= HEAD_FIRST_DAY && day <= HEAD_LAST_DAY &&
+		units >= -HEAD_AMOUNT_MAX && units <= HEAD_AMOUNT_MAX;
+}
+
+static inline uint64_t
+head_make(int32_t day, int64_t units, int scale)
+{
+	return (uint64_t) (day - HEAD_FIRST_DAY) << HEAD_DAY_SHIFT |
+		(uint64_t) scale << HEAD_SCALE_SHIFT |
+		((uint64_t) units & HEAD_AMOUNT_MASK);
+}
+
+/* Is it a head with a day and an amount? */
+static inline bool
+head_is_compact(uint64_t head)
+{
+	return head < HEAD_WIDE;
+}
+
+static inline bool
+head_is_bad(uint64_t head)
+{
+	return head >= HEAD_BAD;
+}
+
+static inline int32_t
+head_day(uint64_t head)
+{
+	return (int32_t) (head >> HEAD_DAY_SHIFT) + HEAD_FIRST_DAY;
+}
+
+static inline int
+head_scale(uint64_t head)
+{
+	return (int) (head >> HEAD_SCALE_SHIFT & 7);
+}
+
+/* Bits are moved up as unsigned and down with their sign. */
+static inline int64_t
+head_units(uint64_t head)
+{
+	return (int64_t) (head << (64 - HEAD_AMOUNT_BITS)) >> (64 - HEAD_AMOUNT_BITS);
+}
+
+/* The three words of a wide row. */
+static inline void
+wide_make(uint64_t *word, int32_t day, amount128 units, int scale)
+{
+	word[0] = (uint64_t) (uint32_t) day | (uint64_t) scale << 32;
+	word[1] = (uint64_t) (uamount128) units;
+	word[2] = (uint64_t) ((uamount128) units >> 64);
+}
+
+static inline void
+wide_read(const uint64_t *word, int32_t *day, amount128 *units, int *scale)
+{
+	*day = (int32_t) (uint32_t) word[0];
+	*scale = (int) (word[0] >> 32);
+	*units = (amount128) ((uamount128) word[2] << 64 | word[1]);
+}
+
+#endif							/* BULK_RECORD_H */
