@@ -229,7 +229,7 @@ prepare_reading(BulkCall *call, TupleDesc desc)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("customers of type %s cannot be hashed", format_type_be(customer->atttypid)),
 				 errhint("Group them by purchases() instead, or convert the key in a view.")));
-	bulk_key_init(&call->key, customer->atttypid, customer->attcollation);
+	bulk_key_init(&call->key, customer->atttypid, customer->attcollation, call->context);
 
 	switch (at_type)
 	{

@@ -37,9 +37,8 @@ typedef struct BulkKey
 	FmgrInfo	output;			/* to choose between spellings */
 } BulkKey;
 
-/* A key of any other type: the words that go with a row. */
 extern bool bulk_key_is_offered(Oid type);
-extern void bulk_key_init(BulkKey *form, Oid type, Oid collation);
+extern void bulk_key_init(BulkKey *form, Oid type, Oid collation, MemoryContext context);
 extern uint64 bulk_key_hash(BulkKey *form, Datum value);
 extern Size bulk_key_count_words(const BulkKey *form, Datum value);
 extern void bulk_key_to_words(const BulkKey *form, Datum value, uint64 *word, Size words);

@@ -66,6 +66,7 @@ bulk_history_add_batch(BulkHistory *history, BulkBatch *batch)
 	batch->count = 0;
 	if (count == 0)
 		return;
+	CHECK_FOR_INTERRUPTS();
 	scale = Max(scale, head_scale(head[0]));
 	for (int i = 1; i < count; i++)
 	{

@@ -70,9 +70,9 @@ bulk_key_is_offered(Oid type)
 		 OidIsValid(entry->hash_proc_finfo.fn_oid));
 }
 
-/* How keys of a type are kept; the type is offered. */
+/* How keys of a type are kept, which is one that is offered; for as long as the context lives. */
 void
-bulk_key_init(BulkKey *form, Oid type, Oid collation)
+bulk_key_init(BulkKey *form, Oid type, Oid collation, MemoryContext context)
 {
 	TypeCacheEntry *entry = look_up_type(type);
 	Oid			output;
@@ -86,11 +86,11 @@ bulk_key_init(BulkKey *form, Oid type, Oid collation)
 		return;
 
 	form->long_hash = OidIsValid(entry->hash_extended_proc_finfo.fn_oid);
-	fmgr_info(form->long_hash ? entry->hash_extended_proc_finfo.fn_oid : entry->hash_proc_finfo.fn_oid,
-			  &form->hash);
-	fmgr_info(entry->eq_opr_finfo.fn_oid, &form->equal);
+	fmgr_info_cxt(form->long_hash ? entry->hash_extended_proc_finfo.fn_oid :
+				  entry->hash_proc_finfo.fn_oid, &form->hash, context);
+	fmgr_info_cxt(entry->eq_opr_finfo.fn_oid, &form->equal, context);
 	getTypeOutputInfo(getBaseType(type), &output, &is_varlena);
-	fmgr_info(output, &form->output);
+	fmgr_info_cxt(output, &form->output, context);
 }
 
 uint64
