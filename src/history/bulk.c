@@ -79,33 +79,28 @@ typedef struct BulkCall
 
 /* Put a row into the sort. */
 static inline void
-add_row(BulkCall *call, uint64 sort_key, Datum key, uint64 head, const uint64 *wide)
+add_row(BulkCall *call, Datum key, uint64 head, const uint64 *wide)
 {
 	BulkSort   *sort = call->sort;
-	Size		key_words = 0;
+	uint64		sort_key = bulk_key_sort_key(&call->key, key);
+	Size		wide_words = wide == NULL ? 0 : WIDE_WORDS;
 
-	if (call->key.kind == BULK_KEY_HASHED)
+	if (call->key.kind != BULK_KEY_HASHED)
 	{
-		key_words = bulk_key_count_words(&call->key, key);
-		head |= HEAD_KEYED;
-	}
-	bulk_sort_reserve(sort, 1 + key_words + (wide ? WIDE_WORDS : 0));
-	bulk_sort_put(sort, sort_key, head);
-	if (key_words > 0)
-	{
-		if (key_words > call->room_for_words)
-		{
-			call->room_for_words = Max(key_words, 2 * call->room_for_words);
-			call->word = repalloc_huge(call->word, call->room_for_words * sizeof(uint64));
-		}
-		bulk_key_to_words(&call->key, key, call->word, key_words);
-		for (Size i = 0; i < key_words; i++)
-			bulk_sort_put(sort, sort_key, call->word[i]);
-	}
-	if (wide)
-	{
-		for (int i = 0; i < WIDE_WORDS; i++)
+		bulk_sort_reserve(sort, 1 + wide_words);
+		bulk_sort_put(sort, sort_key, head);
+		for (Size i = 0; i < wide_words; i++)
 			bulk_sort_put(sort, sort_key, wide[i]);
+	}
+	else
+	{
+		Size		key_words = bulk_key_count_words(&call->key, key);
+		uint64	   *word = bulk_sort_put_words(sort, sort_key, 1 + key_words + wide_words);
+
+		word[0] = head | HEAD_KEYED;
+		bulk_key_to_words(&call->key, key, word + 1, key_words);
+		for (Size i = 0; i < wide_words; i++)
+			word[1 + key_words + i] = wide[i];
 	}
 }
 
@@ -144,21 +139,19 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	else
 	{
 		Datum		key = slot->tts_values[0];
-		uint64		sort_key;
 		uint64		wide[WIDE_WORDS];
 
 		if (call->key.kind == BULK_KEY_HASHED && call->key.length == -1)
 			key = PointerGetDatum(PG_DETOAST_DATUM_PACKED(key));
-		sort_key = bulk_key_sort_key(&call->key, key);
 
 		if (unlikely(bad))
-			add_row(call, sort_key, key, HEAD_BAD, NULL);
+			add_row(call, key, HEAD_BAD, NULL);
 		else if (likely(head_fits(day, amount.units)))
-			add_row(call, sort_key, key, head_make(day, (int64) amount.units, amount.scale), NULL);
+			add_row(call, key, head_make(day, (int64) amount.units, amount.scale), NULL);
 		else
 		{
 			wide_make(wide, day, amount.units, amount.scale);
-			add_row(call, sort_key, key, HEAD_WIDE, wide);
+			add_row(call, key, HEAD_WIDE, wide);
 		}
 	}
 	MemoryContextSwitchTo(old_context);

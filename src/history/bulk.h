@@ -88,12 +88,13 @@ bulk_key_from_sort_key(const BulkKey *form, uint64 sort_key)
 /* A sorted run: in memory, or a stretch of a temporary file with a buffer. */
 typedef struct BulkRun
 {
+	bool		in_memory;		/* rows that are yet to be gathered */
 	RadixRecord *buffer;
 	RadixRecord *next;
 	RadixRecord *end;
 	int			file_number;	/* where in the file it goes on */
 	off_t		offset;
-	int64		unread;			/* records that are still in the file */
+	int64		unread;			/* records that are still in the file; or are there any? */
 } BulkRun;
 
 typedef struct BulkSort
@@ -105,10 +106,17 @@ typedef struct BulkSort
 
 	/* The run that is being filled. */
 	RadixRecord *record;
-	RadixRecord *scratch;		/* of "limit" records, from the first spill on */
+	RadixRecord *scratch;		/* as many, from the first spill on */
 	Size		count;
 	Size		capacity;
-	Size		limit;			/* records that the budget allows */
+
+	/* With keys, a record's value is where the words of the row are in here. */
+	uint64	   *word;
+	Size		words;
+	Size		room_for_words;
+	Size		normal_room;	/* what the budget allows, once that was reached */
+	Size		gathered;		/* rows gathered after the sort */
+	Size		gathered_words; /* of the next row */
 
 	/* The runs that were written. */
 	BufFile    *file;
@@ -127,18 +135,18 @@ typedef struct BulkSort
 
 extern BulkSort *bulk_sort_begin(MemoryContext context, ResourceOwner owner, Size budget,
 								 BulkKey *form);
-extern void bulk_sort_make_room(BulkSort *sort, Size records);
+extern void bulk_sort_make_room(BulkSort *sort, Size records, Size words);
 extern void bulk_sort_finish(BulkSort *sort);
 extern void bulk_sort_end(BulkSort *sort);
 extern bool bulk_sort_next_key(BulkSort *sort, uint64 *key);
 extern bool bulk_sort_turn(BulkSort *sort, uint64 *word);
 
-/* Ensure that the next records, which are one row, are put side by side. */
+/* A row without a key: so many records, to be put side by side. */
 static inline void
 bulk_sort_reserve(BulkSort *sort, Size records)
 {
 	if (unlikely(sort->capacity - sort->count < records))
-		bulk_sort_make_room(sort, records);
+		bulk_sort_make_room(sort, records, 0);
 }
 
 static inline void
@@ -148,6 +156,20 @@ bulk_sort_put(BulkSort *sort, uint64 key, uint64 word)
 
 	record->key = key;
 	record->value = word;
+}
+
+/* A row with its key: where to put its words. */
+static inline uint64 *
+bulk_sort_put_words(BulkSort *sort, uint64 key, Size words)
+{
+	uint64	   *word;
+
+	if (unlikely(sort->capacity == sort->count || sort->room_for_words - sort->words < words))
+		bulk_sort_make_room(sort, 1, words);
+	bulk_sort_put(sort, key, sort->words);
+	word = sort->word + sort->words;
+	sort->words += words;
+	return word;
 }
 
 /* The next word of this key; false at the end, which is told once. */

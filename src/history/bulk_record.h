@@ -13,8 +13,10 @@
  *		amount, low half		if the head is a wide one
  *		amount, high half		if the head is a wide one
  *
- * The sort is stable and by the key alone, and a row is never divided between
- * two sorted runs: so the records of a row stay together in their order.
+ * Sorting is stable and by the key alone, and a row is never divided between
+ * two sorted runs: so the records of a row stay together in their order.  A
+ * head without HEAD_KEYED goes with the key of the row before, where keys go
+ * with rows at all.
  *
  * A head, from the top bit: 16 bits day, 3 bits scale, 1 bit HEAD_KEYED, 44
  * bits amount.  Heads sort by their day as unsigned numbers.  Days and amounts
@@ -74,6 +76,13 @@ static inline bool
 head_is_bad(uint64_t head)
 {
 	return head >= HEAD_BAD;
+}
+
+/* The words after head and key. */
+static inline int
+head_extra_words(uint64_t head)
+{
+	return head_is_compact(head) || head_is_bad(head) ? 0 : WIDE_WORDS;
 }
 
 static inline int32_t

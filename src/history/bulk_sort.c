@@ -9,6 +9,10 @@
  * they are read.  A merge needs no more memory for a customer with many rows
  * than for one with few, so there is no skew to provide for.
  *
+ * Where the customer's key goes with its rows, the words of a row stand in an
+ * area of their own while they are sorted, and the record says where; they are
+ * put side by side when the run is written, or read.
+ *
  * Only very many rows in very little memory make more runs than there can be
  * buffers; then they are first merged to fewer, longer runs.
  */
@@ -25,6 +29,9 @@
 #define FIRST_RECORDS		2048
 #define MIN_BUFFER_RECORDS	(BLCKSZ / sizeof(RadixRecord))
 #define MAX_BUFFER_RECORDS	(32 * BLCKSZ / sizeof(RadixRecord))
+
+/* Rows whose words are asked for before they are needed. */
+#define PREFETCH			8
 
 static void
 see_to_interrupts(void)
@@ -51,9 +58,13 @@ bulk_sort_begin(MemoryContext context, ResourceOwner owner, Size budget, BulkKey
 	sort->owner = owner;
 	sort->form = form;
 	sort->budget = budget;
-	sort->limit = budget / 2 / sizeof(RadixRecord);
-	sort->capacity = Min(FIRST_RECORDS, sort->limit);
+	sort->capacity = FIRST_RECORDS;
 	sort->record = allocate_records(sort, sort->capacity);
+	if (form != NULL)
+	{
+		sort->room_for_words = FIRST_RECORDS;
+		sort->word = MemoryContextAlloc(context, sort->room_for_words * sizeof(uint64));
+	}
 	return sort;
 }
 
@@ -120,100 +131,140 @@ run_write(BulkRun *run, BufFile *file, RadixRecord *record, Size count)
 	run->unread += count;
 }
 
-/* Are these words the same? */
-static bool
-same_words(const RadixRecord *a, const RadixRecord *b, Size words)
+/*
+ * Put the sorted rows' words side by side, as many as there is room for, and go
+ * on there the next time; returns how many.  A key that is the same as that of
+ * the row before is left out.
+ */
+static Size
+gather(BulkSort *sort, RadixRecord *output, Size room)
 {
-	for (Size i = 0; i < words; i++)
+	Size		done = 0;
+
+	for (; sort->gathered < sort->count; sort->gathered++, sort->gathered_words = 0)
 	{
-		if (a[i].value != b[i].value)
-			return false;
+		const RadixRecord *record = &sort->record[sort->gathered];
+		const uint64 *word = sort->word + record->value;
+		Size		key_words = bulk_key_words_from(sort->form, word[1]);
+		Size		words = 1 + key_words + head_extra_words(word[0]);
+		Size		left_out = 0;
+		uint64		head = word[0];
+
+		if (sort->gathered + PREFETCH < sort->count)
+			__builtin_prefetch(sort->word + record[PREFETCH].value);
+		if (sort->gathered > 0 && record[-1].key == record->key &&
+			bulk_key_words_from(sort->form, sort->word[record[-1].value + 1]) == key_words &&
+			memcmp(sort->word + record[-1].value + 1, word + 1, key_words * sizeof(uint64)) == 0)
+		{
+			left_out = key_words;
+			head &= ~HEAD_KEYED;
+		}
+		for (Size i = sort->gathered_words; i < words - left_out; i++)
+		{
+			if (done == room)
+			{
+				sort->gathered_words = i;
+				return done;
+			}
+			output[done].key = record->key;
+			output[done++].value = i == 0 ? head : word[i + left_out];
+		}
 	}
-	return true;
+	return done;
 }
 
-/*
- * Leave the key out of sorted rows that have it in common with the row before:
- * once a customer and run is enough.
- */
+/* Sort what there is, and begin to gather it. */
 static void
-strip_keys(BulkSort *sort)
+sort_records(BulkSort *sort, RadixRecord *scratch)
 {
-	RadixRecord *record = sort->record;
-	RadixRecord *kept = NULL;	/* the first word of the key that was kept last */
-	Size		kept_words = 0;
-	Size		from = 0;
-	Size		to = 0;
-
-	while (from < sort->count)
-	{
-		uint64		head = record[from].value;
-		Size		key_words = bulk_key_words_from(sort->form, record[from + 1].value);
-		Size		more_words = head_is_compact(head) || head_is_bad(head) ? 0 : WIDE_WORDS;
-
-		record[to] = record[from++];
-		if (kept != NULL && kept->key == record[to].key && kept_words == key_words &&
-			same_words(kept, &record[from], key_words))
-			record[to++].value = head & ~HEAD_KEYED;
-		else
-		{
-			kept = &record[++to];
-			kept_words = key_words;
-			memmove(kept, &record[from], key_words * sizeof(RadixRecord));
-			to += key_words;
-		}
-		from += key_words;
-		for (; more_words > 0; more_words--)
-			record[to++] = record[from++];
-	}
-	sort->count = to;
+	radix_sort(sort->record, scratch, sort->count, see_to_interrupts);
+	sort->gathered = sort->gathered_words = 0;
 }
 
 /* Sort what there is and write it as a run. */
 static void
 spill(BulkSort *sort)
 {
-	RadixRecord *scratch;
+	BulkRun    *run;
 
 	if (sort->file == NULL)
 		sort->file = create_file(sort);
 	if (sort->scratch == NULL)
-		sort->scratch = allocate_records(sort, sort->limit);
-	scratch = sort->count > sort->limit ? allocate_records(sort, sort->count) : sort->scratch;
-	radix_sort(sort->record, scratch, sort->count, see_to_interrupts);
-	if (scratch != sort->scratch)
-		pfree(scratch);
-	if (sort->form != NULL)
-		strip_keys(sort);
-	run_write(add_run(sort, sort->file), sort->file, sort->record, sort->count);
-	sort->count = 0;
-
-	/* a single row was larger than all we may have */
-	if (sort->capacity > sort->limit)
+		sort->scratch = allocate_records(sort, sort->capacity);
+	sort_records(sort, sort->scratch);
+	run = add_run(sort, sort->file);
+	if (sort->form == NULL)
+		run_write(run, sort->file, sort->record, sort->count);
+	else
 	{
-		pfree(sort->record);
-		sort->capacity = sort->limit;
-		sort->record = allocate_records(sort, sort->capacity);
+		Size		count;
+
+		/* the scratch is free now */
+		while ((count = gather(sort, sort->scratch, sort->capacity)) > 0)
+			run_write(run, sort->file, sort->scratch, count);
 	}
+	sort->count = 0;
+	sort->words = 0;
 }
 
-/* Ensure that there is room for some more records, all of one row. */
-void
-bulk_sort_make_room(BulkSort *sort, Size records)
+/* Set the sizes of what is filled. */
+static void
+resize(BulkSort *sort, Size capacity, Size room)
 {
-	while (sort->capacity - sort->count < records)
+	if (capacity != sort->capacity)
+		sort->record = repalloc_huge(sort->record, capacity * sizeof(RadixRecord));
+	if (room != sort->room_for_words)
+		sort->word = repalloc_huge(sort->word, room * sizeof(uint64));
+	sort->capacity = capacity;
+	sort->room_for_words = room;
+}
+
+/*
+ * Ensure that there is room for some more records and words, all of one row.
+ * Either grows by the double while the budget allows it, with as much scratch
+ * as there are records; then, once, to what the budget holds of rows like those
+ * so far; and from then on a run is written whenever there is no room.
+ */
+void
+bulk_sort_make_room(BulkSort *sort, Size records, Size words)
+{
+	const Size	record_bytes = 2 * sizeof(RadixRecord);
+	Size		capacity = sort->capacity;
+	Size		room = sort->room_for_words;
+
+	if (sort->normal_room == 0)
 	{
-		if (sort->capacity < sort->limit)
-			sort->capacity = Min(sort->limit, sort->capacity * 2);
-		else if (sort->count > 0)
+		double		row_bytes;
+
+		if (capacity - sort->count < records)
+			capacity *= 2;
+		if (room - sort->words < words)
+			room = Max(room * 2, sort->words + words);
+		if (capacity * record_bytes + room * sizeof(uint64) <= sort->budget)
 		{
-			spill(sort);
-			continue;
+			resize(sort, capacity, room);
+			return;
 		}
-		else
-			sort->capacity = records;
-		sort->record = repalloc_huge(sort->record, sort->capacity * sizeof(RadixRecord));
+
+		/* what there is fits, so neither part has to give */
+		capacity = sort->capacity;
+		room = sort->room_for_words;
+		row_bytes = record_bytes + sizeof(uint64) * (double) (sort->words + words) / (sort->count + 1);
+		capacity = Max(capacity, Min((Size) (sort->budget / row_bytes),
+									 (sort->budget - room * sizeof(uint64)) / record_bytes));
+		if (sort->form != NULL)
+			room = (sort->budget - capacity * record_bytes) / sizeof(uint64);
+		resize(sort, capacity, room);
+		sort->normal_room = Max(room, 1);
+		if (capacity - sort->count >= records && room - sort->words >= words)
+			return;
 	}
+
+	if (sort->count > 0)
+		spill(sort);
+	/* A single row must have what it needs, and gives it back. */
+	if (sort->form != NULL)
+		resize(sort, sort->capacity, Max(sort->normal_room, words));
 }
 
 /* Read more of a run into its buffer. */
@@ -224,13 +275,19 @@ run_read(BulkSort *sort, BulkRun *run)
 	Size		bytes = count * sizeof(RadixRecord);
 
 	CHECK_FOR_INTERRUPTS();
+	run->next = run->buffer;
+	if (run->in_memory)
+	{
+		run->end = run->buffer + gather(sort, run->buffer, sort->buffer_records);
+		run->unread = sort->gathered < sort->count;
+		return;
+	}
 	if (BufFileSeek(sort->file, run->file_number, run->offset, SEEK_SET) != 0 ||
 		BufFileRead(sort->file, run->buffer, bytes) != bytes)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not read %zu bytes of a temporary file", bytes)));
 	BufFileTell(sort->file, &run->file_number, &run->offset);
-	run->next = run->buffer;
 	run->end = run->buffer + count;
 	run->unread -= count;
 }
@@ -304,21 +361,29 @@ bulk_sort_finish(BulkSort *sort)
 {
 	if (sort->runs == 0)
 	{
+		RadixRecord *scratch;
 		BulkRun    *run;
 
 		if (sort->count == 0)
 			return;
-		if (sort->count > 1)
-		{
-			RadixRecord *scratch = allocate_records(sort, sort->count);
+		scratch = allocate_records(sort, sort->count);
+		sort_records(sort, scratch);
+		pfree(scratch);
 
-			radix_sort(sort->record, scratch, sort->count, see_to_interrupts);
-			pfree(scratch);
-		}
 		run = add_run(sort, NULL);
-		run->buffer = run->next = sort->record;
-		run->end = sort->record + sort->count;
 		sort->heap = MemoryContextAlloc(sort->context, sizeof(RadixHead));
+		if (sort->form == NULL)
+		{
+			run->next = sort->record;
+			run->end = sort->record + sort->count;
+		}
+		else
+		{
+			run->in_memory = true;
+			run->unread = 1;
+			sort->buffer_records = MIN_BUFFER_RECORDS;
+			sort->buffers = allocate_records(sort, sort->buffer_records);
+		}
 	}
 	else
 	{
@@ -328,8 +393,10 @@ bulk_sort_finish(BulkSort *sort)
 			spill(sort);
 		pfree(sort->record);
 		pfree(sort->scratch);
+		if (sort->word != NULL)
+			pfree(sort->word);
 		sort->record = sort->scratch = NULL;
-		sort->capacity = 0;
+		sort->word = NULL;
 
 		sort->heap = MemoryContextAlloc(sort->context, at_once * sizeof(RadixHead));
 		if (sort->runs > at_once)
