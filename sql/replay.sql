@@ -251,6 +251,13 @@ SELECT * FROM replay('empty', '2024-01-31', '2024-12-31');
 SELECT * FROM suggest_tiers('empty', '{"gold": 0.1}');
 -- where a set of rows has no place
 SELECT replay_moves('SELECT 1', '{2024-01-31}', ARRAY['{"terms": [{"id": 1, "tiers": [{"code": "base"}]}]}'::jsonb], '{1}');
+-- any query, and any rules, by anybody
+\set rules '{"terms": [{"id": 1, "tiers": [{"code": "base"}], "policy": {}}], "measures": ["refund_rate"]}'
+SELECT * FROM replay_moves('SELECT 1', '{2024-01-31}', ARRAY[:'rules'::jsonb], '{1}');
+SELECT * FROM replay_moves('SELECT 1, 2, 3, 4, 5, 6, 7, 8, 9', '{2024-01-31}', ARRAY[:'rules'::jsonb], '{1}');
+SELECT * FROM replay_counts('SELECT NULL::text, NULL::numeric, NULL::bigint, NULL::date, NULL::text, NULL::float8[], NULL::text, NULL::boolean, ''x''::bytea', '{2024-01-31}', ARRAY[:'rules'::jsonb], '{1}', 90);
+SELECT * FROM replay_moves('SELECT 1', '{2024-01-31}', ARRAY[:'rules'::jsonb], '{0}');
+SELECT * FROM replay_counts('SELECT 1', '{2024-01-31}', ARRAY[:'rules', '{"terms": [{"id": 1, "tiers": [{"code": "base"}], "policy": {}}], "measures": []}']::jsonb[], '{1}', 90);
 SELECT drop_program('club');
 SELECT drop_program('streamed');
 SELECT drop_program('empty');

@@ -31,8 +31,10 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
+#include "utils/syscache.h"
 
 #include "history/history.h"
 #include "tier/machine.h"
@@ -160,6 +162,7 @@ typedef struct Replay
 	int			n_rules;
 	DayRules   *rules;			/* of the first policy, of the second ... */
 	int			n_measures;
+	Oid			history_type;	/* purchase_history */
 	int			n_codes;
 	char	  **codes;			/* of all tiers that there ever were */
 	int			n_segments;
@@ -204,6 +207,8 @@ add_rules(Replay *r, DayRules *rules, Jsonb *given)
 	rules->limits.n_tie_breaks = rules->book->n_tie_breaks;
 	memcpy(rules->limits.tie_breaks, rules->book->tie_breaks, sizeof(rules->limits.tie_breaks));
 	rules->limits.places = NULL;
+	if (rules != r->rules && rules->book->n_measures != r->n_measures)
+		elog(ERROR, "rules of a replay have %d measures, others %d", rules->book->n_measures, r->n_measures);
 	r->n_measures = rules->book->n_measures;
 	today = rule_book_today(rules->book);
 	rules->codes = palloc0((today->n_tiers + 1) * sizeof(int));
@@ -255,6 +260,8 @@ replay_create(FunctionCallInfo fcinfo)
 	if (get_call_result_type(fcinfo, NULL, &r->desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	r->desc = CreateTupleDescCopy(r->desc);
+	r->history_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("purchase_history"),
+									  ObjectIdGetDatum(get_func_namespace(fcinfo->flinfo->fn_oid)));
 	r->store = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
 	result->returnMode = SFRM_Materialize;
 	result->setResult = r->store;
@@ -279,6 +286,8 @@ replay_create(FunctionCallInfo fcinfo)
 	r->rules_of_day = palloc(n * sizeof(int));
 	for (int i = 0; i < n; i++)
 	{
+		if (DatumGetInt32(values[i]) < 1)
+			elog(ERROR, "a day of a replay has the rules %d", DatumGetInt32(values[i]));
 		r->rules_of_day[i] = DatumGetInt32(values[i]) - 1;
 		r->n_rules = Max(r->n_rules, r->rules_of_day[i] + 1);
 	}
@@ -389,6 +398,21 @@ find_override(const Replay *r, Datum tier)
 					errmsg("there is no tier \"%s\", which an override gives", code),
 					errhint("End the override, or give another tier.")));
 	return -1;
+}
+
+/* Anybody may call us with any query. */
+static void
+check_columns(const Replay *r, TupleDesc desc)
+{
+	const Oid	types[N_COLUMNS] = {TEXTOID, NUMERICOID, INT8OID, DATEOID, TEXTOID, FLOAT8ARRAYOID, TEXTOID, BOOLOID, r->history_type};
+
+	if (desc->natts != N_COLUMNS)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("the query of a replay has %d columns, not %d", desc->natts, N_COLUMNS)));
+	for (int i = 0; i < N_COLUMNS; i++)
+		if (SPI_gettypeid(desc, i + 1) != types[i])
+			ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+							errmsg("column %d of the query of a replay is of type %s, not %s", i + 1,
+								   format_type_be(SPI_gettypeid(desc, i + 1)), format_type_be(types[i]))));
 }
 
 /* Read a row of the query, and the measures beside it. */
@@ -693,8 +717,7 @@ run_day(Replay *r, SPIPlanPtr plan, int d, DayRows *day)
 		if (SPI_processed == 0)
 			break;
 		CHECK_FOR_INTERRUPTS();
-		if (SPI_tuptable->tupdesc->natts != N_COLUMNS)
-			elog(ERROR, "the query of a replay has %d columns", SPI_tuptable->tupdesc->natts);
+		check_columns(r, SPI_tuptable->tupdesc);
 		old = MemoryContextSwitchTo(r->short_context);
 		for (uint64 i = 0; i < SPI_processed; i++)
 		{
