@@ -151,7 +151,7 @@ SELECT is_frozen FROM shop.run WHERE is_current;
 SELECT left(c.changes, 100) AS changes, r.* FROM (VALUES
     ('{}', 'SELECT'),
     ('{"scorecard": {"frozen_scale": false}}', 'UPDATE shop.scorecard SET frozen_scale = false'),
-    ('{"scorecard": {"frozen_scale": false}, "tiers": {"platinum": {"entry": {"segment": ["champions", "loyal_customers"]}}}}', 'UPDATE shop.scorecard SET frozen_scale = false; UPDATE shop.tier SET entry = ''{"segment": ["champions", "loyal_customers"]}'', min_score = NULL WHERE code = ''platinum'''),
+    ('{"scorecard": {"frozen_scale": false}, "tiers": {"platinum": {"entry": {"segment": ["champions", "loyal"]}}}}', 'UPDATE shop.scorecard SET frozen_scale = false; UPDATE shop.tier SET entry = ''{"segment": ["champions", "loyal"]}'', min_score = NULL WHERE code = ''platinum'''),
     ('{"weights": {"recency": 9}}', 'UPDATE shop.dimension SET weight = 9 WHERE name = ''recency'''),
     ('{"dimensions": {"monetary": {"method": "z_score"}}}', 'UPDATE shop.dimension SET method = ''z_score'' WHERE name = ''monetary''')) AS c (changes, edits),
     LATERAL pg_temp.compare(c.changes::jsonb, c.edits) r;

@@ -168,6 +168,19 @@ UPDATE shop.tier SET min_score = NULL, stay = NULL WHERE code = 'silver';
 UPDATE shop.tier SET entry = '{"orders": 3}' WHERE code = 'bronze';
 UPDATE shop.tier_policy SET tie_break = NULL;
 SELECT * FROM customer_tier.check_program('shop');
+-- the short form of a least score against the long one; segments, and names that are ours
+UPDATE shop.tier SET entry = NULL WHERE code = 'bronze';
+UPDATE shop.tier SET min_score = 40 WHERE code = 'silver';
+UPDATE shop.tier SET entry = '{"score": 39}' WHERE code = 'gold';
+SELECT * FROM customer_tier.check_program('shop');
+UPDATE shop.tier SET entry = '[{"segment": ["champions", "loyal_customers"]}, {"segment": "%s", "score": 50}]', stay = '{"orders 30": 2, "earned_amount": 3}' WHERE code = 'gold';
+SELECT * FROM customer_tier.check_program('shop');
+UPDATE shop.tier SET entry = '{"segment": ["champions", "loyal"]}', stay = NULL WHERE code = 'gold';
+SELECT * FROM customer_tier.check_program('shop');
+BEGIN;
+INSERT INTO shop.tier (tier_rank, code, label, label_zh, min_score) SELECT n, 'tier ' || n, 'x', 'x', 40 + n / 100.0 FROM generate_series(4, 1001) n;
+SELECT * FROM customer_tier.check_program('shop');
+ROLLBACK;
 \set VERBOSITY terse
 UPDATE shop.tier_policy SET grace_days = -1;
 UPDATE shop.tier_policy SET downgrade_at = 'week';

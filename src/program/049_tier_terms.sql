@@ -238,6 +238,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $
 DECLARE
     f record;
     tier record;
+    segments text[];
 BEGIN
     BEGIN
         SELECT * INTO f FROM customer_tier.tiers_in_force(schema, as_of, what_if);
@@ -250,6 +251,12 @@ BEGIN
     IF f.tiers = '{}' THEN
         RETURN QUERY SELECT '22023', format('%I.tier has no tiers', schema), 'Insert at least a base tier: tier_rank 1, without min_score.'::text;
         RETURN;
+    ELSIF (SELECT count(*) FROM jsonb_object_keys(f.tiers)) > 1000 THEN
+        RETURN QUERY SELECT '22023', format('%I.tier has %s tiers', schema, (SELECT count(*) FROM jsonb_object_keys(f.tiers))), 'There are at most 1000.'::text;
+        RETURN;
+    END IF;
+    IF f.tiers OPERATOR(pg_catalog.@?) '$.**.segment' THEN
+        EXECUTE format($query$SELECT array_agg(m.segment) FROM (SELECT segment FROM customer_tier.segment_map WHERE map = (SELECT segment_map FROM %I.settings) UNION VALUES ('prospects')) AS m$query$, schema) INTO segments;
     END IF;
     -- What comes from tier_change has passed no constraint of the tables yet.
     IF what_if IS NULL THEN
@@ -264,8 +271,10 @@ BEGIN
     END IF;
     FOR tier IN SELECT t.key AS code, CAST(t.value->>'tier_rank' AS int) AS rank, lag(CAST(t.value->>'tier_rank' AS int), 1, 0) OVER w AS rank_below,
                        CAST(t.value->>'min_score' AS numeric) AS min_score, lag(CAST(t.value->>'min_score' AS numeric)) OVER w AS score_below,
-                       jsonb_strip_nulls(jsonb_build_object('code', t.key, 'min_score', t.value->'min_score', 'entry', t.value->'entry', 'stay', t.value->'stay')) AS rules, t.value->'entry' AS entry, lag(t.value->'entry') OVER w AS entry_below
-                  FROM jsonb_each(f.tiers) t WINDOW w AS (ORDER BY CAST(t.value->>'tier_rank' AS int), t.key) ORDER BY 2, 1 LOOP
+                       jsonb_strip_nulls(jsonb_build_object('code', t.key, 'min_score', t.value->'min_score', 'entry', t.value->'entry', 'stay', t.value->'stay')) AS rules, e.entry, lag(e.entry) OVER w AS entry_below
+                  FROM jsonb_each(f.tiers) t,
+                       LATERAL (SELECT CASE WHEN jsonb_typeof(t.value->'min_score') = 'number' THEN jsonb_build_object('score', t.value->'min_score') ELSE t.value->'entry' END) AS e (entry)
+                WINDOW w AS (ORDER BY CAST(t.value->>'tier_rank' AS int), t.key) ORDER BY 2, 1 LOOP
         IF tier.rank <> tier.rank_below + 1 THEN
             RETURN QUERY SELECT '22023',
                 CASE WHEN tier.rank = tier.rank_below THEN format('two tiers of %I.tier have the tier_rank %s', schema, tier.rank)
@@ -287,10 +296,16 @@ BEGIN
                    'Let thresholds rise with tier_rank; a share or a capacity falls.'::text
               FROM jsonb_each(customer_tier.simple_rule(tier.entry)) AS own, jsonb_each(customer_tier.simple_rule(tier.entry_below)) AS below
              WHERE own.key = below.key AND jsonb_typeof(own.value) = 'number' AND jsonb_typeof(below.value) = 'number'
+               AND (tier.min_score <= tier.score_below) IS NOT TRUE   -- said already
                AND CASE WHEN own.key IN ('share', 'capacity') THEN own.value >= below.value ELSE own.value <= below.value END;
         RETURN QUERY SELECT p.code, format('%I.tier: %s%s', schema, CASE WHEN p.code = '42703' THEN format('tier "%s": ', tier.code) END, p.problem), p.hint
             FROM customer_tier.rule_problem(schema, jsonb_build_object('tiers',
                      CASE WHEN tier.rank > 1 THEN '[{"code": "base of it"}]'::jsonb ELSE '[]' END || jsonb_build_array(tier.rules)), what_if) AS p;
+        RETURN QUERY SELECT '42704', format('tier "%s" of %I.tier: there is no segment "%s"', tier.code, schema, unknown),
+                   format('The segments are %s.', (SELECT string_agg(k, ', ' ORDER BY k COLLATE "C") FROM unnest(segments) AS k))
+              FROM (SELECT DISTINCT s #>> '{}' AS unknown FROM jsonb_path_query(tier.rules, '$.**.segment[*]') AS s WHERE jsonb_typeof(s) = 'string') AS named
+             WHERE unknown <> ALL (segments)
+             ORDER BY unknown COLLATE "C";
     END LOOP;
     RETURN QUERY SELECT p.code, format('%I.tier_policy: %s', schema, p.problem), p.hint
         FROM customer_tier.rule_problem(schema, jsonb_build_object('tiers', '[{"code": "base"}]'::jsonb, 'policy', f.policy - '{near_score,near_amount,coming_days,notify}'::text[]), what_if) AS p;

@@ -116,24 +116,38 @@ find_measure(RuleBook *book, const char *name, int days)
 	return book->n_measures++;
 }
 
+static bool
+has_window(const char *name)
+{
+	return strcmp(name, "orders") == 0 || strcmp(name, "purchase_days") == 0 ||
+		strcmp(name, "revenue") == 0 || strcmp(name, "refunded") == 0;
+}
+
+/* Names under which values come to us that rules do not ask for by name. */
+static bool
+is_reserved(const char *name)
+{
+	const char *days = strrchr(name, ' ');
+
+	if (strcmp(name, "refunded_since") == 0 || strcmp(name, "earned_amount") == 0)
+		return true;
+	return days != NULL && days[1] != '\0' && strspn(days + 1, "0123456789") == strlen(days + 1) &&
+		has_window(pnstrdup(name, days - name));
+}
+
 static int
 require_measure(const Place *place, const char *name, int days)
 {
 	int			measure = find_measure(place->book, name, days);
 
+	if (place->is_today && is_reserved(name))
+		bad_rule(place, "There is no measure \"%s\".", name);
 	if (measure < 0 && place->is_today)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("tier \"%s\": there is no measure \"%s\"%s", place->tier, name,
 							   days > 0 ? psprintf(" of %d days", days) : ""),
 						errhint("\"measures\" names what can be measured: a name, followed by a space and the days where it is counted over days.")));
 	return measure;
-}
-
-static bool
-has_window(const char *name)
-{
-	return strcmp(name, "orders") == 0 || strcmp(name, "purchase_days") == 0 ||
-		strcmp(name, "revenue") == 0 || strcmp(name, "refunded") == 0;
 }
 
 static int
