@@ -2,7 +2,9 @@
 -- keys, the rows and the memory.
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
-SET search_path = public, customer_tier;
+CREATE SCHEMA bulk;
+GRANT USAGE ON SCHEMA bulk TO PUBLIC;
+SET search_path = bulk, customer_tier;
 SET DateStyle = 'ISO, MDY';
 SET TimeZone = 'America/New_York';	-- must not matter
 SET max_parallel_workers_per_gather = 0;
@@ -306,3 +308,4 @@ $$;
 SELECT expected_rows($$SELECT histories('many', 'customer', 'at', 'amount', NULL::int)$$) BETWEEN 20000 AND 80000 AS distinct_of_many,
        expected_rows($$SELECT histories('many_text', 'customer', 'at', 'amount', NULL::text)$$) AS of_a_view,
        expected_rows($$SELECT * FROM histories('few', 'nobody', 'at', 'amount', NULL::int)$$) AS of_no_column;
+DROP SCHEMA bulk CASCADE;

@@ -96,3 +96,16 @@ FROM pg_temp.relations r, pg_extension e
 WHERE e.extname = 'customer_tier' AND r.relkind IN ('r', 'p')
 	AND NOT coalesce(r.oid = ANY (e.extconfig), false)
 ORDER BY r.relname COLLATE "C";
+
+-- What catches errors starts a subtransaction, which a parallel plan may not:
+-- neither it nor whoever calls it is parallel safe.
+WITH RECURSIVE ours AS (
+    SELECT p.oid, p.proname::text COLLATE "C" AS name, p.prosrc, p.proparallel FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+     WHERE p.pronamespace = 'customer_tier'::regnamespace AND l.lanname IN ('sql', 'plpgsql')
+), catches AS (
+    SELECT ours.oid, ours.name FROM ours WHERE ours.prosrc ~ 'EXCEPTION\s+WHEN'
+    UNION
+    SELECT ours.oid, ours.name FROM catches JOIN ours ON ours.prosrc ~ ('customer_tier\.' || catches.name || '\(')
+)
+SELECT DISTINCT ours.name AS catches_errors_in_parallel FROM catches JOIN ours USING (oid) WHERE ours.proparallel = 's' ORDER BY 1;
+SELECT count(*) > 10 AS looked FROM pg_proc WHERE pronamespace = 'customer_tier'::regnamespace AND prosrc ~ 'EXCEPTION\s+WHEN' OR proparallel = 'u';

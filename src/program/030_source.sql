@@ -332,6 +332,21 @@ BEGIN
                       ELSE format('CAST(%s AS numeric)', amount_expr) END;
     profit_expr := format('CASE WHEN %s %s THEN %s * %s END', amount_expr, in_range, line_expr, margin_expr);
 
+    -- Everybody's histories of plain rows are built in one go.
+    IF s.order_id IS NULL AND s.margin_column IS NULL AND one_key IS NULL
+       AND customer_tier.key_is_exact(customer_column.base_type, customer_column.collation_oid) AND customer_tier.histories_offers(customer_column.base_type) THEN
+        RETURN format(
+$query$
+    -- Every row is an order.
+    SELECT (customer.built).customer_id, (customer.built).history, (customer.built).rows, (customer.built).bad, CAST(NULL AS customer_tier.purchase_history) AS profit
+      FROM (
+            SELECT customer_tier.histories(CAST(%1$L AS regclass), %2$L, %3$L, %4$L, CAST(NULL AS %5$s)%6$s) AS built
+            OFFSET 0
+           ) AS customer
+$query$,
+            format('%I.%I', s.source_schema, s.source_name), s.customer, s.at, s.amount, customer_column.type, zone);
+    END IF;
+
     IF s.order_id IS NULL THEN
         RETURN format(
 $query$

@@ -245,7 +245,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.preset_card(text) IS 'the dimensions of a preset, as set_scorecard() takes them';
 
 CREATE FUNCTION customer_tier.dimension_problems(dimension jsonb) RETURNS TABLE (problem text, hint text)
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     key text;
 BEGIN

@@ -2,7 +2,7 @@
 -- and parameters, and the grades.
 
 CREATE FUNCTION customer_tier.number_parameter(parameters jsonb, key text) RETURNS float8
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- A number of JSON, which can be too large for a double but never NaN.
     RETURN CASE WHEN jsonb_typeof(parameters->key) = 'number' THEN (parameters->>key)::float8 END;
@@ -14,7 +14,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.number_parameter(jsonb, text) IS 'internal: a parameter that is a number; NULL when it is anything else';
 
 CREATE FUNCTION customer_tier.numbers_parameter(parameters jsonb, key text) RETURNS float8[]
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF jsonb_typeof(parameters->key) IS DISTINCT FROM 'array'
        OR EXISTS (SELECT FROM jsonb_array_elements(parameters->key) e WHERE jsonb_typeof(e) <> 'number') THEN
@@ -29,7 +29,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.numbers_parameter(jsonb, text) IS 'internal: a parameter that is an array of numbers; NULL when it is anything else';
 
 CREATE FUNCTION customer_tier.parameter_problems(method text, parameters jsonb, higher_is_better boolean) RETURNS TABLE (problem text, hint text)
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     known CONSTANT jsonb := '{"score": ["scores", "cuts"], "percentile": ["ties"], "min_max": ["low", "high"], "z_score": [],
                               "logistic": ["midpoint", "slope"], "bands": ["thresholds", "points"], "linear": ["low", "high"], "identity": []}';
@@ -184,7 +184,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.outside_problems(name, text) IS 'internal: what is wrong with the relation a dimension comes from; no row = nothing';
 
 CREATE FUNCTION customer_tier.card_problems(schema name, what_if jsonb DEFAULT NULL) RETURNS TABLE (code text, problem text, hint text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
     dimension_rows text := customer_tier.configured(schema, 'dimension', 'name', what_if->'dimensions');

@@ -203,7 +203,7 @@ COMMENT ON FUNCTION customer_tier.program_has_limits(name, jsonb) IS 'internal: 
 
 
 CREATE FUNCTION customer_tier.rule_problem(schema name, terms jsonb, what_if jsonb) RETURNS TABLE (code text, problem text, hint text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     detail text;
 BEGIN
@@ -234,7 +234,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.simple_rule(jsonb) IS 'internal: a single rule of a single condition, as {measure: least value}; NULL for all others';
 
 CREATE FUNCTION customer_tier.terms_problems(schema name, as_of date, what_if jsonb DEFAULT NULL) RETURNS TABLE (code text, problem text, hint text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     f record;
     tier record;

@@ -268,6 +268,7 @@ $query$
         SELECT $2, removed.customer_id, removed.valid_from, removed.valid_to, removed.tier, removed.tier_rank, removed.reason, removed.score,
                removed.previous_tier, removed.changed_by, removed.is_correction, removed.terms_id, removed.run_id
           FROM removed
+         ORDER BY removed.customer_id
         RETURNING customer_id
     ), reopened AS (
         UPDATE %1$I.tier_history AS history
@@ -300,6 +301,7 @@ $query$
                                     WHEN difference.drops_on - $1 <= $3 AND (difference.old_drops_on - $4 <= $3) IS NOT TRUE
                                     THEN 'coming_downgrade' END AS kind) AS found
          WHERE found.kind IS NOT NULL
+         ORDER BY difference.customer_id
         RETURNING kind
     )
     SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted) AS changed,

@@ -2,7 +2,7 @@
 -- tables, which no constraint in its schema may do (it would stop a restore).
 
 CREATE FUNCTION customer_tier.program_problems(schema name, as_of date DEFAULT NULL) RETURNS TABLE (code text, problem text, hint text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
     missing text;

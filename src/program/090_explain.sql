@@ -67,7 +67,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.contributions(float8[], float8[], float8[], text, float8[]) IS 'internal: what each dimension contributes to a score; of a mean all of it, else what lies between it and the score of the mean points; NULL where there are no points';
 
 CREATE FUNCTION customer_tier.check_key(schema name, customer text) RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- a cast to "character" would cut it to one
     key_type text := (SELECT format_type(c.type, -1) FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c);

@@ -4,7 +4,7 @@
 -- compiles rate(), and the query that comes out is run instead of stored.
 
 CREATE FUNCTION customer_tier.row_problems(schema name, relation name, key name, rows text) RETURNS TABLE (problem text, hint text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     rule record;
 BEGIN
@@ -127,7 +127,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.changed_grades(name, jsonb) IS 'internal: the "grades" of changes as changes of rows of <schema>.grade; NULL = none';
 
 CREATE FUNCTION customer_tier.what_if(schema name, as_of date, changes jsonb) RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     tried jsonb;
     f record;
