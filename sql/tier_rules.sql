@@ -12,6 +12,7 @@ INSERT INTO ladder VALUES
     ('stricter', '[{"code": "bronze"}, {"code": "silver", "min_score": 50}, {"code": "gold", "min_score": 75}, {"code": "platinum", "min_score": 90}]'),
     ('no gold', '[{"code": "bronze"}, {"code": "silver", "min_score": 40}, {"code": "platinum", "min_score": 80}]'),
     ('only base', '[{"code": "bronze"}]'),
+    ('new base', '[{"code": "basic"}, {"code": "bronze", "min_score": 20}, {"code": "silver", "min_score": 40}]'),
     ('stay', '[{"code": "bronze"}, {"code": "silver", "min_score": 40, "stay": {"score": 20}}, {"code": "gold", "min_score": 60, "stay": [{"score": 50}, {"orders": 10}]}, {"code": "platinum", "min_score": 80, "stay": {"score": 80}}]'),
     ('spend', '[{"code": "bronze"}, {"code": "silver", "entry": {"revenue": {"at_least": 500, "days": 365}}}, {"code": "gold", "entry": {"revenue": {"at_least": 1000, "days": 365}, "orders": 4}}]'),
     ('either', '[{"code": "bronze"}, {"code": "gold", "entry": [{"score": 60, "revenue": {"at_least": 1000, "days": 365}}, {"score": 70, "orders": 4}, {"revenue": {"at_least": 5000, "days": 365}}]}]'),
@@ -363,6 +364,9 @@ INSERT INTO rule_case (section, what, ladder, policy, old_ladder, old_policy, gr
     ('grandfather', 'nobody wrote down the terms', 'stricter', '{"grandfather": true}', 'scores', '{}', NULL, 'silver', 'gold', 65, 'silver', 'downgraded', '{}'),
     ('grandfather', 'the terms do not know the tier', 'stricter', '{"grandfather": true}', 'no gold', '{}', 1, 'silver', 'gold', 65, 'silver', 'downgraded', '{}'),
     ('grandfather', 'looser rules of today count as well', 'scores', '{"grandfather": true}', 'stricter', '{}', 1, 'silver', 'gold', 60, 'gold', 'qualified', '{}'),
+    ('grandfather', 'came into what was the base: nothing was asked', 'new base', '{"grandfather": true}', 'scores', '{}', 1, NULL, 'bronze', 10, 'bronze', 'kept', '{"terms": 1}'),
+    ('grandfather', 'or not even a score', 'new base', '{"grandfather": true}', 'scores', '{}', 1, NULL, 'bronze', NULL, 'bronze', 'kept', '{}'),
+    ('stricter', 'what was the base asks now', 'new base', '{}', 'scores', '{}', 1, NULL, 'bronze', 10, 'basic', 'downgraded', '{}'),
     ('grandfather', 'but their delta does not', 'scores', '{"grandfather": true}', 'stricter', '{}', 1, 'silver', 'gold', 57, 'silver', 'downgraded', '{}');
 INSERT INTO rule_case (section, what, policy, old_ladder, old_policy, granted, tier, score, measures, expected, reason) VALUES
     ('grandfather', 'the refund rate of today', '{"grandfather": true, "max_refund_rate": 0.5}', 'scores', '{}', 1, 'gold', 85, '{"refund_rate": 0.6}', 'bronze', 'refunded'),

@@ -143,6 +143,9 @@ terms_to_stay(const TierTerms *terms, const TierState *state, int rank, const Ti
 static bool
 may_stay(const Evaluation *e, const TierTerms *terms, const Tier *tier, bool needs_seat)
 {
+	/* A tier that was the base when it was granted asked for nothing. */
+	if (!tier->has_stay && tier->entry.n_rules == 0)
+		return true;
 	if (tier->has_stay)
 		return any_rule_holds(e, &tier->stay, 0, needs_seat);
 	return any_rule_holds(e, &tier->entry, terms->policy.delta, needs_seat);
