@@ -158,6 +158,17 @@ SELECT valid_from, valid_to, reason FROM shop.tier_history WHERE customer_id = 2
 SELECT problem FROM customer_tier.verify('shop');
 SELECT * FROM wrong WHERE customer_id <> 20;
 
+-- A new base tier below: who falls one tier falls, whatever the number of his rank.
+BEGIN;
+UPDATE shop.tier SET tier_rank = tier_rank + 10;
+INSERT INTO shop.tier (tier_rank, code, label, label_zh) VALUES (1, 'basic', 'Basic', '入门');
+UPDATE shop.tier SET tier_rank = tier_rank - 9, min_score = (tier_rank - 10) * 30 WHERE tier_rank > 10;
+UPDATE shop.tier_policy SET delta = 0, hold_days = 0;
+CALL customer_tier.refresh('shop', '2024-03-30');
+SELECT e.kind, m.direction, e.from_tier, e.to_tier, count(*) FROM shop.tier_event e JOIN shop.tier_moves m USING (customer_id) WHERE e.as_of = '2024-03-30' GROUP BY 1, 2, 3, 4 ORDER BY 3, 4;
+SELECT upgrades, downgrades FROM shop.run WHERE is_current;
+ROLLBACK;
+
 -- What is wrong is named.
 UPDATE shop.tier SET min_score = 39 WHERE code = 'gold';
 UPDATE shop.tier SET stay = '{"spend": 3}' WHERE code = 'silver';

@@ -297,7 +297,8 @@ $query$
                difference.tier_reason, CASE WHEN found.kind = 'coming_downgrade' THEN difference.drops_on END
           FROM difference,
                LATERAL (SELECT CASE WHEN difference.tier <> difference.old_tier
-                                    THEN CASE WHEN difference.tier_rank < difference.old_rank THEN 'downgrade' ELSE 'upgrade' END
+                                    THEN CASE customer_tier.tier_direction(difference.old_tier, difference.tier, difference.old_rank, difference.tier_rank, $5, $6)
+                                              WHEN 'down' THEN 'downgrade' ELSE 'upgrade' END
                                     WHEN difference.drops_on - $1 <= $3 AND (difference.old_drops_on - $4 <= $3) IS NOT TRUE
                                     THEN 'coming_downgrade' END AS kind) AS found
          WHERE found.kind IS NOT NULL
@@ -321,7 +322,9 @@ $query$, schema, equality,
         INTO published
         USING as_of, run_id,
               customer_tier.policy_value(schema, as_of, 'coming_days')::int,
-              customer_tier.published_day(schema);
+              customer_tier.published_day(schema),
+              (SELECT t.old_ranks FROM customer_tier.tier_ranks(schema, NULL) AS t),
+              (SELECT jsonb_object_agg(t.key, t.value->'tier_rank') FROM customer_tier.tiers_in_force(schema, as_of) AS f, jsonb_each(f.tiers) AS t);
     PERFORM customer_tier.analyze_if_changed(format('%I.rating', schema)::regclass, published.changed);
 
     -- This run takes over.
