@@ -1,6 +1,9 @@
--- The bulk builder: histories() beside GROUP BY, and its memory.  Expects the
--- orders of data.sql and the cases' :serial, :hash and :sort (cases.sql); to be
--- read after cases.sql.
+-- The bulk builder: histories() beside GROUP BY, in more and less memory.  To be
+-- read after harness.sql and data.sql.
+
+\set serial 'SET max_parallel_workers_per_gather = 0; SET jit = off; SET work_mem = ''2GB''; '
+\set hash 'SET enable_sort = off'
+\set sort 'SET enable_hashagg = off'
 
 INSERT INTO bench.topic VALUES ('bulk', 20, 'Histories: histories() against GROUP BY, serial', 'cpu',
 	'histories() reads, sorts and builds within maintenance_work_mem; purchases_checked() gives the same rows, history by history, counts of rows and bad rows with them. The floor is count(*) per customer by hash. uuid and text are the same orders under another key.');

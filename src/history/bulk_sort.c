@@ -355,59 +355,70 @@ merge_pass(BulkSort *sort, int at_once)
 	BufFileClose(old_file);
 }
 
+/* What was filled last becomes a run that stays in memory. */
+static void
+keep_in_memory(BulkSort *sort)
+{
+	BulkRun    *run = add_run(sort, NULL);
+
+	if (sort->form == NULL)
+	{
+		run->next = sort->record;
+		run->end = sort->record + sort->count;
+	}
+	else
+	{
+		run->in_memory = true;
+		run->unread = 1;
+	}
+}
+
 /* All rows are there: prepare to read them. */
 void
 bulk_sort_finish(BulkSort *sort)
 {
-	if (sort->runs == 0)
-	{
-		RadixRecord *scratch;
-		BulkRun    *run;
+	int			at_once = Max(2, (int) Min(sort->budget / BLCKSZ, PG_INT16_MAX) - 1);
+	Size		buffers = sort->capacity * sizeof(RadixRecord); /* what is scratch now */
 
-		if (sort->count == 0)
-			return;
-		scratch = allocate_records(sort, sort->count);
+	if (sort->count == 0)
+		return;					/* a run is only written to make room for a row */
+
+	if (sort->runs == 0 || (Size) (sort->runs + 1) * BLCKSZ <= buffers)
+	{
+		RadixRecord *scratch = sort->scratch;
+
+		if (scratch == NULL)
+			scratch = allocate_records(sort, sort->count);
 		sort_records(sort, scratch);
 		pfree(scratch);
-
-		run = add_run(sort, NULL);
-		sort->heap = MemoryContextAlloc(sort->context, sizeof(RadixHead));
-		if (sort->form == NULL)
-		{
-			run->next = sort->record;
-			run->end = sort->record + sort->count;
-		}
-		else
-		{
-			run->in_memory = true;
-			run->unread = 1;
-			sort->buffer_records = MIN_BUFFER_RECORDS;
-			sort->buffers = allocate_records(sort, sort->buffer_records);
-		}
+		keep_in_memory(sort);
 	}
 	else
 	{
-		int			at_once = Max(2, (int) Min(sort->budget / BLCKSZ, PG_INT16_MAX) - 1);
-
-		if (sort->count > 0)
-			spill(sort);
+		spill(sort);
 		pfree(sort->record);
 		pfree(sort->scratch);
 		if (sort->word != NULL)
 			pfree(sort->word);
-		sort->record = sort->scratch = NULL;
+		sort->record = NULL;
 		sort->word = NULL;
+		buffers = sort->budget;
+	}
+	sort->scratch = NULL;
 
-		sort->heap = MemoryContextAlloc(sort->context, at_once * sizeof(RadixHead));
-		if (sort->runs > at_once)
-		{
-			sort->buffer_records = MIN_BUFFER_RECORDS;
-			sort->buffers = allocate_records(sort, sort->buffer_records * at_once);
-			while (sort->runs > at_once)
-				merge_pass(sort, at_once);
-			pfree(sort->buffers);
-		}
-		sort->buffer_records = Min(sort->budget / sizeof(RadixRecord) / sort->runs, MAX_BUFFER_RECORDS);
+	sort->heap = MemoryContextAlloc(sort->context, Min(sort->runs, at_once) * sizeof(RadixHead));
+	if (sort->runs > at_once)
+	{
+		sort->buffer_records = MIN_BUFFER_RECORDS;
+		sort->buffers = allocate_records(sort, sort->buffer_records * at_once);
+		while (sort->runs > at_once)
+			merge_pass(sort, at_once);
+		pfree(sort->buffers);
+	}
+	if (sort->runs > 1 || sort->form != NULL)
+	{
+		sort->buffer_records = Max(Min(buffers / sizeof(RadixRecord) / sort->runs, MAX_BUFFER_RECORDS),
+								   MIN_BUFFER_RECORDS);
 		sort->buffers = allocate_records(sort, sort->buffer_records * sort->runs);
 	}
 	merge_begin(sort, sort->run, sort->runs);
