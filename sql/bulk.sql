@@ -228,6 +228,11 @@ SELECT count(*) AS files FROM pg_ls_tmpdir();
 -- and while results are used
 SELECT count(1 / ((h).customer_id - 39999)) FROM (SELECT histories('many', 'customer', 'at', 'amount', NULL::int) AS h OFFSET 0) AS b;
 SELECT count(*) AS files FROM pg_ls_tmpdir();
+-- no room on disk
+SET temp_file_limit = '1MB';
+SELECT count(h) FROM (SELECT histories('many', 'customer', 'at', 'amount', NULL::int) AS h) AS b;
+RESET temp_file_limit;
+SELECT count(*) AS files FROM pg_ls_tmpdir();
 -- cancelled while it reads
 CREATE VIEW slow AS SELECT customer, at, amount FROM many UNION ALL SELECT 1, NULL, 1 FROM pg_sleep(60);
 SET statement_timeout = '1s';
