@@ -4,10 +4,10 @@
  *	  and no more.
  *
  * An external sort of 16-byte records: half of the budget is filled, sorted by
- * radix with the other half as scratch, and, unless that was everything,
- * written to a temporary file as a run; in the end the runs are merged while
- * they are read.  A merge needs no more memory for a customer with many rows
- * than for one with few, so there is no skew to provide for.
+ * radix with the other half as scratch, and written to a temporary file as a
+ * run, but for the last one, which stays in memory; in the end the runs are
+ * merged while they are read.  A merge needs no more memory for a customer with
+ * many rows than for one with few, so there is no skew to provide for.
  *
  * Where the customer's key goes with its rows, the words of a row stand in an
  * area of their own while they are sorted, and the record says where; they are
