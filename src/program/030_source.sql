@@ -338,13 +338,14 @@ BEGIN
         RETURN format(
 $query$
     -- Every row is an order.
-    SELECT (customer.built).customer_id, (customer.built).history, (customer.built).rows, (customer.built).bad, CAST(NULL AS customer_tier.purchase_history) AS profit
+    SELECT CAST((customer.built).customer_id AS %7$s) AS customer_id, (customer.built).history, (customer.built).rows, (customer.built).bad, CAST(NULL AS customer_tier.purchase_history) AS profit
       FROM (
             SELECT customer_tier.histories(CAST(%1$L AS regclass), %2$L, %3$L, %4$L, CAST(NULL AS %5$s)%6$s) AS built
             OFFSET 0
            ) AS customer
 $query$,
-            format('%I.%I', s.source_schema, s.source_name), s.customer, s.at, s.amount, customer_column.type, zone);
+            format('%I.%I', s.source_schema, s.source_name), s.customer, s.at, s.amount, customer_column.base_type, zone,
+            format_type(customer_column.type, -1));    -- a cast to "character" would cut it to one
     END IF;
 
     IF s.order_id IS NULL THEN
