@@ -203,6 +203,17 @@ INSERT INTO shop.tier_history (customer_id, valid_from, tier, tier_rank, reason,
 \set VERBOSITY default
 INSERT INTO shop.tier_change (valid_from, changes) VALUES ('2024-01-01', '{"tiers": {"diamond": {"min_score": 99}}}');
 SELECT * FROM customer_tier.check_program('shop');
+-- a later change does not help the days before it
+BEGIN;
+UPDATE shop.tier SET entry = NULL, min_score = 65, stay = NULL WHERE code = 'gold';
+DELETE FROM shop.tier_change;
+SELECT * FROM customer_tier.check_program('shop');
+INSERT INTO shop.tier_change (valid_from, changes) VALUES ('2025-01-01', '{"tiers": {"gold": {"min_score": 30}}}'), ('2025-02-01', '{"tiers": {"gold": {"min_score": 70}}}');
+SELECT * FROM customer_tier.check_program('shop');
+DELETE FROM shop.tier_change WHERE valid_from = '2025-01-01';
+UPDATE shop.tier SET min_score = 30 WHERE code = 'gold';
+SELECT problem FROM customer_tier.check_program('shop');
+ROLLBACK;
 UPDATE shop.tier_change SET changes = '{"policy": {"coming_days": -4, "near_score": 700}, "tiers": {"diamond": {"tier_rank": 4, "entry": {"orders": 3}, "colour": "shiny"}}}';
 SELECT * FROM customer_tier.check_program('shop');
 UPDATE shop.tier_change SET changes = '{"policy": {"coming_days": "soon"}, "tiers": {"diamond": {"tier_rank": "high", "entry": {"orders": 3}}}}';

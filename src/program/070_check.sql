@@ -8,6 +8,7 @@ DECLARE
     missing text;
     source_key record;
     our_key record;
+    day date;
 BEGIN
     SELECT string_agg(format('%I', t), ', ') INTO missing
       FROM unnest('{history,tier,tier_policy,tier_change,tier_terms,tier_history,tier_correction,tier_override,tier_event,segment,dimension,scorecard,grade,run,run_dimension,weighting,model,forecast,rating,ratings,calibration}'::text[]) t
@@ -37,6 +38,17 @@ BEGIN
     END IF;
 
     RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.terms_problems(schema, as_of) p;
+    IF as_of IS NULL AND NOT FOUND THEN
+        -- A change may mend what is wrong until then.
+        FOR day IN EXECUTE format(
+$query$
+    WITH to_come AS (SELECT c.valid_from FROM %I.tier_change c WHERE c.valid_from > coalesce($1, '-infinity'))
+    SELECT coalesce($1, current_date) WHERE EXISTS (SELECT FROM to_come) UNION SELECT to_come.valid_from FROM to_come ORDER BY 1
+$query$, schema) USING customer_tier.published_day(schema) LOOP
+            RETURN QUERY SELECT p.code, format('as of %s: %s', day, p.problem), p.hint FROM customer_tier.terms_problems(schema, day) p;
+            EXIT WHEN FOUND;
+        END LOOP;
+    END IF;
     RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.card_problems(schema) p;
 
     RETURN QUERY
