@@ -298,7 +298,7 @@ $query$
           FROM difference,
                LATERAL (SELECT CASE WHEN difference.tier <> difference.old_tier
                                     THEN CASE customer_tier.tier_direction(difference.old_tier, difference.tier, difference.old_rank, difference.tier_rank, $5, $6)
-                                              WHEN 'down' THEN 'downgrade' ELSE 'upgrade' END
+                                              WHEN 'down' THEN 'downgrade' WHEN 'up' THEN 'upgrade' END
                                     WHEN difference.drops_on - $1 <= $3 AND (difference.old_drops_on - $4 <= $3) IS NOT TRUE
                                     THEN 'coming_downgrade' END AS kind) AS found
          WHERE found.kind IS NOT NULL
