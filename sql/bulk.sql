@@ -230,7 +230,9 @@ SELECT count(1 / ((h).customer_id - 39999)) FROM (SELECT histories('many', 'cust
 SELECT count(*) AS files FROM pg_ls_tmpdir();
 -- no room on disk
 SET temp_file_limit = '1MB';
+\set VERBOSITY sqlstate
 SELECT count(h) FROM (SELECT histories('many', 'customer', 'at', 'amount', NULL::int) AS h) AS b;
+\set VERBOSITY default
 RESET temp_file_limit;
 SELECT count(*) AS files FROM pg_ls_tmpdir();
 -- cancelled while it reads
