@@ -144,14 +144,14 @@ FROM retail.near_upgrade
 ORDER BY score_to_next_tier, customer_id
 LIMIT 5;
 
-\echo '  WHAT IF the second tier began 5 points higher?  Nothing is written.'
-SELECT jsonb_build_object('tiers', jsonb_build_object(code, jsonb_build_object('min_score', min_score + 5)))::text AS changes
+SELECT jsonb_build_object('tiers', jsonb_build_object(code, jsonb_build_object('min_score', min_score + 5)))::text AS changes, label
 FROM retail.tier
 WHERE min_score IS NOT NULL
 ORDER BY tier_rank DESC
 OFFSET 1
 LIMIT 1
 \gset
+\echo '  WHAT IF' :label 'began 5 points higher?  Nothing is written.'
 \echo '    SELECT * FROM customer_tier.simulate_matrix(''retail'',' :'changes' ')'
 SELECT from_tier AS "from", to_tier AS "to", customers, round(100 * share, 1) AS "% of them", round(revenue, 2) AS revenue
 FROM customer_tier.simulate_matrix('retail', :'changes')
