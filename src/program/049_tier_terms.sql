@@ -202,6 +202,39 @@ $$;
 COMMENT ON FUNCTION customer_tier.program_has_limits(name, jsonb) IS 'internal: whether shares or capacities have to be counted under the newest terms, or under those given';
 
 
+CREATE FUNCTION customer_tier.row_problems(schema name, relation name, key name, rows text) RETURNS TABLE (problem text, hint text)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rule record;
+BEGIN
+    -- Rows that are tried out have to obey what the table says of rows.
+    FOR rule IN
+        SELECT pg_get_expr(c.conbin, c.conrelid) AS expression, pg_get_constraintdef(c.oid, true) AS definition,
+               ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) ORDER BY a.attnum) AS columns
+          FROM pg_constraint c
+         WHERE c.conrelid = to_regclass(format('%I.%I', schema, relation)) AND c.contype = 'c'
+        UNION ALL
+        SELECT format('%I IS NOT NULL', a.attname), format('NOT NULL (%I)', a.attname), ARRAY[a.attname::text]
+          FROM pg_attribute a
+         WHERE a.attrelid = to_regclass(format('%I.%I', schema, relation)) AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull
+         ORDER BY 3, 2
+    LOOP
+        RETURN QUERY EXECUTE format(
+$query$
+    SELECT format('%%s would have %%s', %1$s, (SELECT string_agg(format('%%s = %%s', c, coalesce(to_jsonb(tried)->>c, 'NULL')), ', ' ORDER BY n) FROM unnest($1) WITH ORDINALITY AS u (c, n))), $2
+      FROM %2$s AS tried
+     WHERE (%3$s) IS FALSE
+     ORDER BY 1
+$query$, CASE WHEN key IS NULL THEN format('%L', relation) ELSE format('format(''%%s "%%s"'', %L, %I)', relation, key) END, rows, rule.expression)
+            USING rule.columns, format('%I.%I has the rule %s.', schema, relation, rule.definition);
+    END LOOP;
+EXCEPTION
+    WHEN data_exception THEN
+        RETURN QUERY SELECT format('%I.%I could not hold the values: %s', schema, relation, SQLERRM), 'Give values of the types that its columns have.'::text;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.row_problems(name, name, name, text) IS 'internal: what the constraints of a table say against rows (an item of FROM) that are to be tried out in it; no row = nothing';
+
 CREATE FUNCTION customer_tier.rule_problem(schema name, terms jsonb, what_if jsonb) RETURNS TABLE (code text, problem text, hint text)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -329,3 +362,29 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_tier.published_day(name) IS 'internal: the day of the published ratings; NULL when there are none';
+
+CREATE FUNCTION customer_tier.tier_ranks(schema name, changes jsonb, OUT old_ranks jsonb, OUT new_ranks jsonb, OUT old_costs jsonb, OUT new_costs jsonb)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    as_of date := customer_tier.published_day(schema);
+    tried jsonb := changes - '{weights,dimensions,scorecard,grades}'::text[];
+BEGIN
+    EXECUTE format('SELECT jsonb_object_agg(t.tier->>''code'', t.n) FROM %1$I.run JOIN %1$I.tier_terms USING (terms_id), jsonb_array_elements(tier_terms.terms->''tiers'') WITH ORDINALITY AS t (tier, n) WHERE run.is_current', schema)
+        INTO old_ranks;
+    SELECT jsonb_object_agg(t.key, t.value->'benefit_cost') INTO old_costs FROM customer_tier.tiers_in_force(schema, as_of) AS f, jsonb_each(f.tiers) AS t;
+    SELECT jsonb_object_agg(t.key, t.value->'tier_rank'), jsonb_object_agg(t.key, t.value->'benefit_cost') INTO new_ranks, new_costs
+      FROM customer_tier.tiers_in_force(schema, as_of, tried) AS f, jsonb_each(f.tiers) AS t;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.tier_ranks(name, jsonb) IS 'internal: rank and yearly benefit cost of every tier, by code, as published and with changes';
+
+CREATE FUNCTION customer_tier.tier_direction(from_tier text, to_tier text, from_rank int, to_rank int, old_ranks jsonb, new_ranks jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- By the ranks in which both tiers have a place, the new ones first: tiers
+    -- may have been put in between, or taken away.
+    SELECT CASE sign(CASE WHEN new_ranks ?& ARRAY[from_tier, to_tier] THEN CAST(new_ranks->>to_tier AS int) - CAST(new_ranks->>from_tier AS int)
+                          WHEN old_ranks ?& ARRAY[from_tier, to_tier] THEN CAST(old_ranks->>to_tier AS int) - CAST(old_ranks->>from_tier AS int)
+                          ELSE to_rank - from_rank END)
+           WHEN 1 THEN 'up' WHEN -1 THEN 'down' ELSE 'same' END
+$$;
+COMMENT ON FUNCTION customer_tier.tier_direction(text, text, int, int, jsonb, jsonb) IS 'internal: up, down or same, where tiers have other ranks after than before';

@@ -1,7 +1,7 @@
 -- A program compiled to SQL: functions and views in its schema, written from
 -- its settings and its scorecard, and readable with \sf.
 --
---   source_history()        the source, grouped to one purchase history a customer
+--   source_history()        the source as one purchase history a customer
 --   features(as_of)         what is known of every customer as of a day
 --   measure(as_of)          cut points of r, f and m among the buyers of that day
 --   scales(as_of, run_id)   the scale of every dimension of the scorecard
@@ -11,8 +11,9 @@
 --                           the same of one customer: now, or as published
 --   rated_on(run_id)        the published values on another run's scales
 --
--- All numbers of the settings and the tiers stand in them as literals: what is
--- edited between two refreshes changes nothing until a refresh compiles again.
+-- All numbers of the settings and the scorecard stand in them as literals, and
+-- the rules of tiers are those kept in tier_terms: what is edited between two
+-- refreshes changes nothing until a refresh compiles again.
 
 CREATE FUNCTION customer_tier.put_function(schema name, name name, arguments text, result text, attributes text, body text, explanation text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -38,8 +38,6 @@ typedef struct TierCondition
 	int n_segments;
 	const char **segments;
 	int limit;		 /* TIER_LIMIT: which of the limits */
-	double share;	 /* TIER_LIMIT: 0..1, or negative for a capacity */
-	double capacity; /* TIER_LIMIT: customers */
 } TierCondition;
 
 /* All conditions of a rule must hold; any rule of a list will do. */

@@ -68,6 +68,21 @@ get_key(JsonbContainer *object, const char *name)
 	return value != NULL && value->type != jbvNull ? value : NULL;
 }
 
+/* The next key of an object, and its value; false when there are no more. */
+static bool
+next_pair(JsonbIterator **iterator, JsonbValue *key, JsonbValue *value)
+{
+	JsonbIteratorToken token;
+
+	while ((token = JsonbIteratorNext(iterator, key, true)) != WJB_DONE)
+		if (token == WJB_KEY)
+		{
+			(void) JsonbIteratorNext(iterator, value, true);
+			return true;
+		}
+	return false;
+}
+
 static double
 number_of(const JsonbValue *value)
 {
@@ -181,16 +196,11 @@ read_bounds(const Place *place, const char *name, JsonbValue *value, TierConditi
 	else if (value->type == jbvBinary && JsonContainerIsObject(value->val.binary.data))
 	{
 		JsonbIterator *iterator = JsonbIteratorInit(value->val.binary.data);
-		JsonbIteratorToken token;
 		JsonbValue	key;
+		JsonbValue	item;
 
-		while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
+		while (next_pair(&iterator, &key, &item))
 		{
-			JsonbValue	item;
-
-			if (token != WJB_KEY)
-				continue;
-			(void) JsonbIteratorNext(&iterator, &item, true);
 			if (!is_key(&key, "at_least") && !is_key(&key, "at_most") && !is_key(&key, "days"))
 				bad_rule(place, "\"%s\" has an unknown key \"%s\"; there are at_least, at_most and days.", name, jsonb_text(&key));
 			if (item.type == jbvNull)
@@ -246,9 +256,7 @@ read_limit(const Place *place, const char *name, const JsonbValue *value, TierCo
 	if (!is_share && !(number >= 0 && number <= 1e15 && number == floor(number)))
 		bad_rule(place, "A capacity is a whole number of customers.");
 	condition->kind = TIER_LIMIT;
-	condition->share = is_share ? number : -1;
-	condition->capacity = is_share ? 0 : number;
-	condition->limit = add_limit(place, condition->share, condition->capacity);
+	condition->limit = add_limit(place, is_share ? number : -1, is_share ? 0 : number);
 }
 
 static void
@@ -302,8 +310,8 @@ static void
 read_rule(const Place *place, JsonbValue *value, TierRule *rule)
 {
 	JsonbIterator *iterator;
-	JsonbIteratorToken token;
 	JsonbValue	key;
+	JsonbValue	item;
 
 	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
 		bad_rule(place, "It is no object.");
@@ -312,15 +320,10 @@ read_rule(const Place *place, JsonbValue *value, TierRule *rule)
 	rule->n_conditions = 0;
 	rule->conditions = palloc(sizeof(TierCondition));
 	iterator = JsonbIteratorInit(value->val.binary.data);
-	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
+	while (next_pair(&iterator, &key, &item))
 	{
-		char	   *name;
-		JsonbValue	item;
+		char	   *name = jsonb_text(&key);
 
-		if (token != WJB_KEY)
-			continue;
-		name = jsonb_text(&key);
-		(void) JsonbIteratorNext(&iterator, &item, true);
 		if (!is_list(&item) || strcmp(name, "segment") == 0)
 		{
 			read_condition(place, name, &item, rule);
@@ -372,21 +375,14 @@ static void
 check_tier_keys(JsonbContainer *tier, const char *code)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(tier);
-	JsonbIteratorToken token;
 	JsonbValue	key;
+	JsonbValue	item;
 
-	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
-	{
-		JsonbValue	item;
-
-		if (token != WJB_KEY)
-			continue;
-		(void) JsonbIteratorNext(&iterator, &item, true);
+	while (next_pair(&iterator, &key, &item))
 		if (!is_key(&key, "code") && !is_key(&key, "min_score") && !is_key(&key, "entry") && !is_key(&key, "stay"))
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("tier \"%s\" has an unknown key \"%s\"", code, jsonb_text(&key)),
 							errhint("There are code, min_score, entry and stay.")));
-	}
 }
 
 static void
@@ -499,8 +495,8 @@ static void
 read_policy(RuleBook *book, JsonbValue *value, bool is_today, TierPolicy *policy)
 {
 	JsonbIterator *iterator;
-	JsonbIteratorToken token;
 	JsonbValue	key;
+	JsonbValue	item;
 
 	policy->delta = 5 * TIER_SCORE_UNIT;
 	policy->upgrade_confirm = 1;
@@ -511,13 +507,8 @@ read_policy(RuleBook *book, JsonbValue *value, bool is_today, TierPolicy *policy
 	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the policy of tiers is no object")));
 	iterator = JsonbIteratorInit(value->val.binary.data);
-	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
+	while (next_pair(&iterator, &key, &item))
 	{
-		JsonbValue	item;
-
-		if (token != WJB_KEY)
-			continue;
-		(void) JsonbIteratorNext(&iterator, &item, true);
 		if (is_key(&key, "max_refund_rate"))
 		{
 			policy->max_refund_rate = item.type == jbvNull ? NAN : item.type == jbvNumeric ? number_of(&item) : -1;
