@@ -27,6 +27,12 @@ CREATE TYPE customer_tier.program_settings AS (
     churn_days int,
     refit_days int,
     history_complete_from date,
+    tracking text,
+    track_schema name,
+    track_name name,
+    track_customer name,
+    watermark name,
+    watermark_lag text,
     what_if jsonb
 );
 COMMENT ON TYPE customer_tier.program_settings IS 'the settings of a program: the one row of <schema>.settings, whose columns explain themselves; and changes of tiers, policy and scorecard that are tried out (NULL = none)';
@@ -43,12 +49,8 @@ BEGIN
             MESSAGE = format('%I.settings has %s rows, it must have one', schema, settings_rows),
             HINT = 'Restore the row from a backup, or create the program again.';
     END IF;
-    EXECUTE format(
-        'SELECT program, source_schema, source_name, customer, at, amount, order_id,
-                customers_schema, customers_name, customers_key, time_zone, segment_map,
-                monetary, window_days, on_bad_row, max_bad_share,
-                purchase_model, horizon_days, annual_discount, margin, margin_column, churn_days, refit_days, history_complete_from, NULL::jsonb
-           FROM %I.settings', schema) INTO s;
+    EXECUTE format('SELECT (jsonb_populate_record(CAST(NULL AS customer_tier.program_settings), to_jsonb(settings))).* FROM %I.settings', schema) INTO s;
+    s.tracking := coalesce(s.tracking, 'full');     -- a schema from before there was a choice
     RETURN s;
 END
 $$;
@@ -260,6 +262,9 @@ BEGIN
     END IF;
 
     RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.model_settings_problems(s) p;
+    IF source_is_there THEN
+        RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.tracking_settings_problems(s) p;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION customer_tier.settings_problems(customer_tier.program_settings) IS 'internal: what is wrong with the settings of a program; no row = nothing';

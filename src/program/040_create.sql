@@ -7,64 +7,11 @@
 CREATE FUNCTION customer_tier.create_tables(schema name, key_type text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM customer_tier.create_settings_table(schema);
     -- A refresh updates most rows of rating, and no indexed column: half a page
     -- free lets every row find room on its page again and again.
     EXECUTE format(
 $ddl$
-CREATE TABLE %1$I.settings (
-    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    program text NOT NULL,
-    source_schema name NOT NULL,
-    source_name name NOT NULL,
-    customer name NOT NULL,
-    at name NOT NULL,
-    amount name NOT NULL,
-    order_id name,
-    customers_schema name,
-    customers_name name,
-    customers_key name,
-    time_zone text NOT NULL,
-    segment_map text NOT NULL,
-    monetary text NOT NULL CHECK (monetary IN ('revenue', 'average_order')),
-    window_days int CHECK (window_days >= 1),
-    on_bad_row text NOT NULL CHECK (on_bad_row IN ('skip', 'error')),
-    max_bad_share numeric NOT NULL CHECK (max_bad_share BETWEEN 0 AND 1),
-    purchase_model text,
-    horizon_days int NOT NULL CHECK (horizon_days BETWEEN 1 AND 36525),
-    annual_discount numeric NOT NULL CHECK (annual_discount BETWEEN 0 AND 100),
-    margin numeric NOT NULL CHECK (margin BETWEEN 0 AND 1),
-    margin_column name,
-    churn_days int NOT NULL CHECK (churn_days BETWEEN 1 AND 36525),
-    refit_days int NOT NULL CHECK (refit_days >= 1),
-    history_complete_from date CHECK (isfinite(history_complete_from))
-);
-COMMENT ON TABLE %1$I.settings IS 'what the program was told, one row; change it with UPDATE, the next refresh follows it';
-COMMENT ON COLUMN %1$I.settings.only_row IS 'holds the table to one row';
-COMMENT ON COLUMN %1$I.settings.program IS 'name of the program';
-COMMENT ON COLUMN %1$I.settings.source_schema IS 'schema of the order source';
-COMMENT ON COLUMN %1$I.settings.source_name IS 'name of the order source: table, view, materialized view, partitioned or foreign table';
-COMMENT ON COLUMN %1$I.settings.customer IS 'column of the source: the customer key';
-COMMENT ON COLUMN %1$I.settings.at IS 'column of the source: when it was ordered (date, timestamp or timestamptz)';
-COMMENT ON COLUMN %1$I.settings.amount IS 'column of the source: amount in currency units; below zero is a refund';
-COMMENT ON COLUMN %1$I.settings.order_id IS 'column of the source: lines with the same customer and order id are summed to one order; NULL = every row is an order';
-COMMENT ON COLUMN %1$I.settings.customers_schema IS 'schema of the customer master, NULL = none';
-COMMENT ON COLUMN %1$I.settings.customers_name IS 'name of the customer master; its customers without orders appear as prospects; NULL = none';
-COMMENT ON COLUMN %1$I.settings.customers_key IS 'column of the master: the customer key';
-COMMENT ON COLUMN %1$I.settings.time_zone IS 'time zone in which a timestamptz has its day, and in which yesterday is the last complete day';
-COMMENT ON COLUMN %1$I.settings.segment_map IS 'segment map (customer_tier.segment_map), which brings its number of scores';
-COMMENT ON COLUMN %1$I.settings.monetary IS 'what M measures: revenue or average_order';
-COMMENT ON COLUMN %1$I.settings.window_days IS 'F and M look at the last so many days, up to and including as_of; NULL = everything';
-COMMENT ON COLUMN %1$I.settings.on_bad_row IS 'skip = bad rows are left out and counted, error = they stop the refresh';
-COMMENT ON COLUMN %1$I.settings.max_bad_share IS 'a refresh stops before publishing when more than this share of the rows is bad (0..1)';
-COMMENT ON COLUMN %1$I.settings.purchase_model IS 'model of purchases: mbg/nbd and others that clv_fit() knows, auto = the best of several, none or NULL = no model';
-COMMENT ON COLUMN %1$I.settings.horizon_days IS 'expected_purchases and clv look so many days ahead';
-COMMENT ON COLUMN %1$I.settings.annual_discount IS 'yearly rate at which clv discounts, 0.10 = 10 %%';
-COMMENT ON COLUMN %1$I.settings.margin IS 'share of the revenue that clv counts, 0..1';
-COMMENT ON COLUMN %1$I.settings.margin_column IS 'column of the source: the margin of a row as a share of its amount, -1..1, NULL = that of the program; a customer then has the mean margin of what was bought; NULL = the margin of the program for everybody';
-COMMENT ON COLUMN %1$I.settings.churn_days IS 'p_active is the probability of a purchase within so many days, and a customer counts as recent for so many after one';
-COMMENT ON COLUMN %1$I.settings.refit_days IS 'a refresh fits the models anew when the newest fit is so many days older than its as_of';
-COMMENT ON COLUMN %1$I.settings.history_complete_from IS 'customers whose first day is earlier are predicted, but models are not fitted to them: their first orders may be missing; NULL = all are fitted to';
-
 CREATE TABLE %1$I.history (
     customer_id %2$s PRIMARY KEY
 ) WITH (fillfactor = 90);
@@ -306,7 +253,12 @@ CREATE FUNCTION customer_tier.create_program(
     margin_column name DEFAULT NULL,
     churn_days int DEFAULT 90,
     refit_days int DEFAULT 30,
-    history_complete_from date DEFAULT NULL
+    history_complete_from date DEFAULT NULL,
+    tracking text DEFAULT 'full',
+    track regclass DEFAULT NULL,
+    track_customer name DEFAULT NULL,
+    watermark name DEFAULT NULL,
+    watermark_lag text DEFAULT NULL
 ) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -357,6 +309,15 @@ BEGIN
                 HINT = 'Name the customer master: customers => ''public.customers''.';
         END IF;
     END IF;
+    IF track IS NOT NULL THEN
+        SELECT n.nspname, c.relname INTO s.track_schema, s.track_name
+          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = track;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+                MESSAGE = format('relation %s does not exist (option "track")', track),
+                HINT = 'Name the table whose changes are tracked: track => ''public.orders''.';
+        END IF;
+    END IF;
     s.program := create_program.name;
     s.customer := create_program.customer;
     s.at := create_program.at;
@@ -377,6 +338,10 @@ BEGIN
     s.churn_days := create_program.churn_days;
     s.refit_days := create_program.refit_days;
     s.history_complete_from := create_program.history_complete_from;
+    s.tracking := create_program.tracking;
+    s.track_customer := create_program.track_customer;
+    s.watermark := create_program.watermark;
+    s.watermark_lag := create_program.watermark_lag;
     FOR wrong IN SELECT * FROM customer_tier.settings_problems(s) LOOP
         RAISE EXCEPTION USING ERRCODE = wrong.code, MESSAGE = wrong.problem, HINT = wrong.hint;
     END LOOP;
@@ -418,11 +383,7 @@ BEGIN
     EXECUTE format('CREATE SCHEMA %I', new_schema);
     EXECUTE format('COMMENT ON SCHEMA %I IS %L', new_schema, format('customer_tier program "%s"', create_program.name));
     PERFORM customer_tier.create_tables(new_schema, key_type);
-    EXECUTE format(
-        'INSERT INTO %1$I.settings (%2$s) SELECT %2$s FROM (SELECT ($1).*) AS s', new_schema,
-        'program, source_schema, source_name, customer, at, amount, order_id, customers_schema, customers_name, customers_key, time_zone, segment_map, '
-        'monetary, window_days, on_bad_row, max_bad_share, '
-        'purchase_model, horizon_days, annual_discount, margin, margin_column, churn_days, refit_days, history_complete_from') USING s;
+    EXECUTE format('INSERT INTO %1$I.settings SELECT (jsonb_populate_record(CAST(NULL AS %1$I.settings), to_jsonb($1) || ''{"only_row": true}'')).*', new_schema) USING s;
     EXECUTE format(
         'INSERT INTO %I.tier (tier_rank, code, label, label_zh, colour, min_score)
          SELECT tier_rank, code, label, label_zh, colour, min_score FROM customer_tier.tier_preset WHERE preset = $1', new_schema)
@@ -440,7 +401,7 @@ BEGIN
     RETURN create_program.name;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.create_program(text, regclass, name, name, name, name, name, regclass, name, text, text, text, int, float8[], text, numeric, text, text, int, numeric, numeric, name, int, int, date) IS
+COMMENT ON FUNCTION customer_tier.create_program(text, regclass, name, name, name, name, name, regclass, name, text, text, text, int, float8[], text, numeric, text, text, int, numeric, numeric, name, int, int, date, text, regclass, name, name, text) IS
     'make a program: ratings of the customers of an order table, in a schema of its own; returns its name. Then CALL customer_tier.refresh(name)';
 
 CREATE FUNCTION customer_tier.add_segments(schema name) RETURNS void
