@@ -273,7 +273,7 @@ CREATE FUNCTION customer_tier.is_time_zone(zone text) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'is_time_zone';
 COMMENT ON FUNCTION customer_tier.is_time_zone(text) IS 'internal: whether the server knows the time zone';
 
-CREATE FUNCTION customer_tier.source_query(s customer_tier.program_settings, one_key text DEFAULT NULL) RETURNS text
+CREATE FUNCTION customer_tier.source_query(s customer_tier.program_settings, one_key text DEFAULT NULL, relation text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     source regclass := to_regclass(format('%I.%I', s.source_schema, s.source_name));
@@ -292,7 +292,9 @@ DECLARE
     in_range text := 'BETWEEN -170141183460469231731687303715884 AND 170141183460469231731687303715884';    -- what a history can hold
     good text;              -- whether an order line can be used
     only_one text;          -- the condition for one customer alone
+    relation_text text;     -- what is read
 BEGIN
+    relation_text := coalesce(relation, format('%I.%I', s.source_schema, s.source_name));
     SELECT * INTO customer_column FROM customer_tier.relation_column(source, s.customer);
     SELECT * INTO at_column FROM customer_tier.relation_column(source, s.at);
     SELECT * INTO amount_column FROM customer_tier.relation_column(source, s.amount);
@@ -338,7 +340,7 @@ BEGIN
     profit_expr := format('CASE WHEN %s %s THEN %s * %s END', amount_expr, in_range, line_expr, margin_expr);
 
     -- Everybody's histories of plain rows are built in one go.
-    IF s.order_id IS NULL AND s.margin_column IS NULL AND one_key IS NULL
+    IF s.order_id IS NULL AND s.margin_column IS NULL AND one_key IS NULL AND relation IS NULL
        AND customer_tier.key_is_exact(customer_column.base_type, customer_column.collation_oid) AND customer_tier.histories_offers(customer_column.base_type) THEN
         RETURN format(
 $query$
@@ -357,16 +359,16 @@ $query$,
         RETURN format(
 $query$
     -- Every row is an order.
-    SELECT customer_id, (checked).history, (checked).rows, (checked).bad, %8$s AS profit
+    SELECT customer_id, (checked).history, (checked).rows, (checked).bad, %7$s AS profit
       FROM (
             SELECT %1$s AS customer_id,
-                   customer_tier.purchases_checked(%2$s, %3$s%4$s) AS checked%9$s
-              FROM %5$I.%6$I AS source%10$s
-             GROUP BY %7$s
+                   customer_tier.purchases_checked(%2$s, %3$s%4$s) AS checked%8$s
+              FROM %5$s AS source%9$s
+             GROUP BY %6$s
             OFFSET 0
            ) AS customer
 $query$,
-            format(shown_expr, customer_expr), at_expr, amount_expr, zone, s.source_schema, s.source_name, customer_expr,
+            format(shown_expr, customer_expr), at_expr, amount_expr, zone, relation_text, customer_expr,
             CASE WHEN s.margin_column IS NULL THEN 'CAST(NULL AS customer_tier.purchase_history)' ELSE '(profit).history' END,
             CASE WHEN s.margin_column IS NULL THEN '' ELSE format(
 $profit$,
@@ -382,22 +384,22 @@ $query$
     SELECT customer_id,
            coalesce((ordered).history OPERATOR(customer_tier.+) loose, (ordered).history, loose) AS history,
            rows, bad + coalesce((ordered).bad, 0) AS bad,
-           %12$s AS profit
+           %11$s AS profit
       FROM (
             SELECT %1$s AS customer_id,
                    customer_tier.purchases_checked(at, amount%2$s) FILTER (WHERE at IS NOT NULL) AS ordered,
                    customer_tier.rollup((loose).history) AS loose,
                    CAST(pg_catalog.sum(lines) AS bigint) AS rows,
-                   CAST(pg_catalog.sum(bad_lines + coalesce((loose).bad, 0)) AS bigint) AS bad%13$s
+                   CAST(pg_catalog.sum(bad_lines + coalesce((loose).bad, 0)) AS bigint) AS bad%12$s
               FROM (
                     SELECT %3$s AS customer_id,
                            pg_catalog.min(%4$s) FILTER (WHERE %5$s) AS at,
                            pg_catalog.sum(%6$s) FILTER (WHERE %5$s) AS amount,
                            customer_tier.purchases_checked(%4$s, %7$s%2$s) FILTER (WHERE source.%8$I IS NULL) AS loose,
                            pg_catalog.count(*) AS lines,
-                           pg_catalog.count(*) FILTER (WHERE source.%8$I IS NOT NULL AND (%5$s) IS NOT TRUE) AS bad_lines%14$s
-                      FROM %9$I.%10$I AS source%15$s
-                     GROUP BY %11$s, source.%8$I
+                           pg_catalog.count(*) FILTER (WHERE source.%8$I IS NOT NULL AND (%5$s) IS NOT TRUE) AS bad_lines%13$s
+                      FROM %9$s AS source%14$s
+                     GROUP BY %10$s, source.%8$I
                     OFFSET 0
                    ) AS one_order
              GROUP BY one_order.customer_id
@@ -405,7 +407,7 @@ $query$
            ) AS one_customer
 $query$,
         format(shown_expr, 'one_order.customer_id'), zone, format(shown_expr, customer_expr), at_expr, good, line_expr, amount_expr,
-        s.order_id, s.source_schema, s.source_name, customer_expr,
+        s.order_id, relation_text, customer_expr,
         CASE WHEN s.margin_column IS NULL THEN 'CAST(NULL AS customer_tier.purchase_history)'
              ELSE 'coalesce((ordered_profit).history OPERATOR(customer_tier.+) loose_profit, (ordered_profit).history, loose_profit)' END,
         CASE WHEN s.margin_column IS NULL THEN '' ELSE format(
@@ -419,4 +421,4 @@ $profit$,
             line_expr, margin_expr, good, at_expr, profit_expr, zone, s.order_id) END, only_one);
 END
 $$;
-COMMENT ON FUNCTION customer_tier.source_query(customer_tier.program_settings, text) IS 'internal: the query that reads the order source of a program: one row a customer, with history, rows, bad rows and, when there is a margin column, the history of what was earned; rows without a customer form a group of their own. With one_key, an expression, it reads that customer alone';
+COMMENT ON FUNCTION customer_tier.source_query(customer_tier.program_settings, text, text) IS 'internal: the query that reads the order source of a program: one row a customer, with history, rows, bad rows and, when there is a margin column, the history of what was earned; rows without a customer form a group of their own. With one_key, an expression, it reads that customer alone; with relation, an item of FROM with the columns of the source, it reads that instead';

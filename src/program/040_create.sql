@@ -13,10 +13,14 @@ BEGIN
     EXECUTE format(
 $ddl$
 CREATE TABLE %1$I.history (
-    customer_id %2$s PRIMARY KEY
+    customer_id %2$s PRIMARY KEY,
+    source_rows bigint NOT NULL DEFAULT 0,
+    bad_rows bigint
 ) WITH (fillfactor = 90);
-COMMENT ON TABLE %1$I.history IS 'purchase history of every customer of the source, up to its newest row';
+COMMENT ON TABLE %1$I.history IS 'purchase history of every customer of the source, up to its newest row; NULL when all rows of the customer are bad';
 COMMENT ON COLUMN %1$I.history.customer_id IS 'customer key, as in the source';
+COMMENT ON COLUMN %1$I.history.source_rows IS 'rows of the source that are this customer''s, bad ones too';
+COMMENT ON COLUMN %1$I.history.bad_rows IS 'bad rows among them, left out; NULL = none';
 
 CREATE TABLE %1$I.segment (
     code text PRIMARY KEY,
@@ -38,6 +42,11 @@ CREATE TABLE %1$I.run (
     started_at timestamptz NOT NULL,
     finished_at timestamptz,
     pid int,
+    full_build boolean NOT NULL DEFAULT false,
+    build text CHECK (build IN ('full', 'changes')),
+    build_reason text,
+    rows_scanned bigint,
+    histories_changed bigint,
     rows_read bigint,
     rows_bad bigint,
     newest_day date,
@@ -85,7 +94,12 @@ COMMENT ON COLUMN %1$I.run.as_of_is_default IS 'whether no day was given, so tha
 COMMENT ON COLUMN %1$I.run.started_at IS 'when the refresh started';
 COMMENT ON COLUMN %1$I.run.finished_at IS 'when it was published or failed';
 COMMENT ON COLUMN %1$I.run.pid IS 'process id of the session, to be found in pg_stat_activity while it is running';
-COMMENT ON COLUMN %1$I.run.rows_read IS 'rows of the source';
+COMMENT ON COLUMN %1$I.run.full_build IS 'whether all histories were asked to be built anew';
+COMMENT ON COLUMN %1$I.run.build IS 'full = all histories were built anew, changes = those of customers whose orders changed (settings.tracking)';
+COMMENT ON COLUMN %1$I.run.build_reason IS 'why';
+COMMENT ON COLUMN %1$I.run.rows_scanned IS 'rows of the source that this run read';
+COMMENT ON COLUMN %1$I.run.histories_changed IS 'histories inserted, updated or deleted';
+COMMENT ON COLUMN %1$I.run.rows_read IS 'rows of the source, whether this run read them or an earlier one';
 COMMENT ON COLUMN %1$I.run.rows_bad IS 'rows skipped: customer, day or amount is NULL, NaN, infinite or out of range, or the margin is outside of -1..1';
 COMMENT ON COLUMN %1$I.run.newest_day IS 'newest day with an order, up to as_of';
 COMMENT ON COLUMN %1$I.run.latest_day IS 'newest day with an order of all, also after as_of; only where a dimension without a day has to know';
@@ -170,6 +184,7 @@ COMMENT ON COLUMN %1$I.rating.state_before IS 'customer_tier.tier_state before t
 COMMENT ON COLUMN %1$I.rating.outside_values IS 'values of the dimensions that come from relations, in the order of run_dimension, as the last refresh saw them; NULL when there are none';
 COMMENT ON TABLE %1$I.rating IS 'what is stored of the ratings; read the view ratings, which adds the day and the labels';
 $ddl$, schema, key_type);
+    PERFORM customer_tier.create_tracking_table(schema);
     PERFORM customer_tier.create_tier_tables(schema, key_type);
     PERFORM customer_tier.create_model_tables(schema);
     PERFORM customer_tier.create_scorecard_tables(schema, key_type);
@@ -398,6 +413,9 @@ BEGIN
     END LOOP;
     PERFORM customer_tier.compile_program(new_schema);
     PERFORM customer_tier.register_program(create_program.name, new_schema, s.source_schema, s.source_name);
+    IF s.tracking = 'triggers' THEN
+        PERFORM customer_tier.track(create_program.name);
+    END IF;
     RETURN create_program.name;
 END
 $$;
@@ -483,6 +501,7 @@ BEGIN
                 DETAIL = array_to_string(outsiders, E'\n'),
                 HINT = format('Drop them first; or drop them and the program with DROP SCHEMA %I CASCADE, and then call drop_program.', its_schema);
         END IF;
+        PERFORM customer_tier.drop_tracking_triggers(its_schema);
         EXECUTE format('DROP SCHEMA %I CASCADE', its_schema);
     END IF;
     PERFORM customer_tier.unregister_program(drop_program.name);

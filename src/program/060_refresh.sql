@@ -100,49 +100,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.refresh_check(name, bigint) IS 'internal: stop when something is wrong with the program, and compile it if its settings changed';
 
-CREATE FUNCTION customer_tier.merge_history(schema name, OUT rows_read bigint, OUT rows_bad bigint, OUT changed bigint)
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    equality text := customer_tier.key_equality(
-        (SELECT c.base_type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c));
-BEGIN
-    -- One statement, so one sight of the table: what is gone is deleted, what
-    -- differs is updated, what is new is inserted, and the rest is not touched.
-    EXECUTE format(
-$query$
-    WITH difference AS MATERIALIZED (
-        SELECT kept.customer_id AS old_id, fresh.customer_id, fresh.history, fresh.profit, fresh.rows,
-               CASE WHEN fresh.customer_id IS NULL THEN fresh.rows ELSE fresh.bad END AS bad,
-               (kept.history OPERATOR(customer_tier.=) fresh.history) IS TRUE
-               AND coalesce(kept.profit OPERATOR(customer_tier.=) fresh.profit, kept.profit IS NULL AND fresh.profit IS NULL) AS same
-          FROM %1$I.source_history() AS fresh
-          FULL JOIN %1$I.history AS kept ON kept.customer_id %2$s fresh.customer_id
-    ), deleted AS (
-        DELETE FROM %1$I.history AS kept
-         USING difference
-         WHERE kept.customer_id %2$s difference.old_id AND difference.history IS NULL
-        RETURNING 1
-    ), updated AS (
-        UPDATE %1$I.history AS kept
-           SET history = difference.history, profit = difference.profit
-          FROM difference
-         WHERE kept.customer_id %2$s difference.old_id AND difference.history IS NOT NULL AND NOT difference.same
-        RETURNING 1
-    ), inserted AS (
-        INSERT INTO %1$I.history (customer_id, history, profit)
-        SELECT difference.customer_id, difference.history, difference.profit
-          FROM difference
-         WHERE difference.old_id IS NULL AND difference.customer_id IS NOT NULL AND difference.history IS NOT NULL
-        RETURNING 1
-    )
-    SELECT coalesce(sum(difference.rows), 0), coalesce(sum(difference.bad), 0),
-           (SELECT count(*) FROM deleted) + (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted)
-      FROM difference
-$query$, schema, equality) INTO rows_read, rows_bad, changed;
-END
-$$;
-COMMENT ON FUNCTION customer_tier.merge_history(name) IS 'internal: bring the histories in line with the source';
-
 CREATE FUNCTION customer_tier.analyze_if_changed(relation regclass, changed bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -158,31 +115,44 @@ CREATE FUNCTION customer_tier.refresh_history(schema name, run_id bigint) RETURN
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
+    plan record;
     m record;
     bad_share text;
     what_is_bad text := CASE WHEN s.margin_column IS NULL THEN 'Their customer, day or amount is NULL, NaN, infinite or out of range'
                              ELSE 'Their customer, day or amount is NULL, NaN, infinite or out of range, or their margin is outside of -1..1' END;
 BEGIN
-    m := customer_tier.merge_history(schema);
-    bad_share := format('%s of %s rows', m.rows_bad, m.rows_read);
-    IF s.on_bad_row = 'error' AND m.rows_bad > 0 THEN
+    SELECT * INTO plan FROM customer_tier.history_plan(schema, run_id);
+    IF plan.build = 'changes' THEN
+        SELECT * INTO m FROM customer_tier.merge_changes(schema, s, plan.triggers, plan.kept_watermark);
+        IF NOT m.is_enough THEN
+            plan.build := 'full';
+            plan.reason := 'a statement changed too much, or the table was truncated, just now';
+        END IF;
+    END IF;
+    IF plan.build = 'full' THEN
+        SELECT * INTO m FROM customer_tier.merge_history(schema, s);
+    END IF;
+
+    bad_share := format('%s of %s rows', m.bad_rows, m.source_rows);
+    IF s.on_bad_row = 'error' AND m.bad_rows > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'data_exception',
             MESSAGE = format('%I.%I has bad rows: %s', s.source_schema, s.source_name, bad_share),
             DETAIL = what_is_bad || ', and the program says on_bad_row = error.',
             HINT = format('SELECT * FROM customer_tier.audit(%L) shows them; UPDATE %I.settings SET on_bad_row = ''skip'' leaves them out.', s.program, schema);
-    ELSIF m.rows_bad > s.max_bad_share * m.rows_read THEN
+    ELSIF m.bad_rows > s.max_bad_share * m.source_rows THEN
         RAISE EXCEPTION USING ERRCODE = 'data_exception',
             MESSAGE = format('%I.%I has too many bad rows: %s, more than the share of %s', s.source_schema, s.source_name, bad_share, s.max_bad_share),
             DETAIL = what_is_bad || '.',
             HINT = format('SELECT * FROM customer_tier.audit(%L) shows them; UPDATE %I.settings SET max_bad_share = ... allows more.', s.program, schema);
     END IF;
-    IF m.rows_read = 0 AND m.changed > 0 THEN
+    IF m.source_rows = 0 AND m.changed > 0 THEN
         RAISE WARNING USING
             MESSAGE = format('%I.%I has no rows: all ratings of program "%s" of customers with orders are removed', s.source_schema, s.source_name, s.program),
             HINT = 'Was it being loaded? Refresh again when it is filled.';
     END IF;
-    EXECUTE format('UPDATE %I.run SET rows_read = $2, rows_bad = $3 WHERE run.run_id = $1', schema)
-        USING run_id, m.rows_read, m.rows_bad;
+    EXECUTE format('UPDATE %I.run SET rows_read = $2, rows_bad = $3, build = $4, build_reason = $5, rows_scanned = $6, histories_changed = $7 WHERE run.run_id = $1', schema)
+        USING run_id, m.source_rows, m.bad_rows, plan.build, plan.reason, m.rows_read, m.changed;
+    PERFORM customer_tier.remember_build(schema, run_id, plan.build = 'full', to_jsonb(plan) || to_jsonb(m));
     PERFORM customer_tier.analyze_if_changed(format('%I.history', schema)::regclass, m.changed);
 END
 $$;

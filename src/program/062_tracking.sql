@@ -1,0 +1,457 @@
+-- How a refresh learns which customers' orders changed since the last one, and
+-- how it brings their histories in line without reading the others.
+--
+-- Triggers (track.c) write keys to <schema>.touched.  A refresh deletes the
+-- rows it sees there and reads the source in one statement, so with one
+-- snapshot: what a writer commits later is neither seen nor deleted, and is
+-- found by the next.  <schema>.tracking says of which source, tables and
+-- triggers the histories were built; when anything of that is not as it was,
+-- changes may have been missed, and all histories are built anew.
+
+CREATE FUNCTION customer_tier.track_changes() RETURNS trigger
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'track_changes';
+COMMENT ON FUNCTION customer_tier.track_changes() IS 'trigger that writes down the customers whose rows change: track_changes(schema of the program, customer column, columns that make a history ...); customer_tier.track() makes the triggers. It never makes a write fail or wait, and needs no right of the writer';
+
+CREATE FUNCTION customer_tier.create_tracking_table(schema name) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format(
+$ddl$
+CREATE TABLE %1$I.tracking (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    built_at timestamptz NOT NULL,
+    run_id bigint NOT NULL,
+    built_of jsonb NOT NULL,
+    triggers oid[] NOT NULL,
+    lost_changes bigint NOT NULL,
+    settled_after text NOT NULL,
+    watermark text,
+    source_rows bigint NOT NULL,
+    bad_rows bigint NOT NULL,
+    rows_without_customer bigint NOT NULL
+);
+COMMENT ON TABLE %1$I.tracking IS 'internal: of what the histories were built, one row; no row = the next refresh builds all of them';
+COMMENT ON COLUMN %1$I.tracking.only_row IS 'holds the table to one row';
+COMMENT ON COLUMN %1$I.tracking.built_at IS 'when all histories were built last';
+COMMENT ON COLUMN %1$I.tracking.run_id IS 'the run that did';
+COMMENT ON COLUMN %1$I.tracking.built_of IS 'settings, source, tables and triggers as they were then; when they differ, all histories are built anew';
+COMMENT ON COLUMN %1$I.tracking.triggers IS 'oids of the triggers whose records count';
+COMMENT ON COLUMN %1$I.tracking.lost_changes IS 'the sequence lost_changes as a refresh saw it';
+COMMENT ON COLUMN %1$I.tracking.settled_after IS 'transaction id (xid8): while an older one is under way, all histories are built, for it may have lost changes';
+COMMENT ON COLUMN %1$I.tracking.watermark IS 'highest watermark that was read';
+COMMENT ON COLUMN %1$I.tracking.source_rows IS 'rows of the source that the histories are made of, bad ones too';
+COMMENT ON COLUMN %1$I.tracking.bad_rows IS 'bad rows among them';
+COMMENT ON COLUMN %1$I.tracking.rows_without_customer IS 'bad rows whose customer is NULL';
+
+$ddl$, schema);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.create_tracking_table(name) IS 'internal: the table in which a program keeps of what its histories were built';
+
+CREATE FUNCTION customer_tier.adds_rows(s customer_tier.program_settings) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- Row for row: the table is the source, and whoever owns the program may
+    -- see all of it.
+    SELECT coalesce(s.tracking = 'triggers' AND s.order_id IS NULL AND s.margin_column IS NULL
+                    AND customer_tier.tracked_relation(s) = source AND coalesce(s.track_customer, s.customer) = s.customer
+                    AND customer_tier.key_is_exact(c.base_type, c.collation_oid)
+                    AND NOT EXISTS (SELECT FROM customer_tier.tracked_tables(source) t JOIN pg_class r ON r.oid = t.tracked WHERE r.relrowsecurity)
+                    AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname IN (s.at, s.amount) AND a.attgenerated = 'v'), false)
+      FROM to_regclass(format('%I.%I', s.source_schema, s.source_name)) AS source,
+           customer_tier.relation_column(source, s.customer) AS c
+$$;
+COMMENT ON FUNCTION customer_tier.adds_rows(customer_tier.program_settings) IS 'internal: whether new rows can be added to the histories without reading the others of their customers';
+
+CREATE FUNCTION customer_tier.track_arguments(schema name, s customer_tier.program_settings) RETURNS text[]
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY[schema::text, coalesce(s.track_customer, s.customer)::text]
+           || CASE WHEN customer_tier.tracked_relation(s) = to_regclass(format('%I.%I', s.source_schema, s.source_name)) AND s.customer = coalesce(s.track_customer, s.customer)
+                        AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = customer_tier.tracked_relation(s) AND a.attgenerated = 'v'
+                                           AND a.attname IN (s.at, s.amount, s.order_id, s.margin_column))
+                   THEN array_remove(ARRAY[s.at, s.amount, s.order_id, s.margin_column]::text[], NULL) ELSE '{}' END
+$$;
+COMMENT ON FUNCTION customer_tier.track_arguments(name, customer_tier.program_settings) IS 'internal: what the triggers of a program are told: schema, customer column and, when the table is the source, all other columns that make a history';
+
+CREATE FUNCTION customer_tier.create_touched(schema name, s customer_tier.program_settings) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
+DECLARE
+    tracked regclass := customer_tier.tracked_relation(s);
+    columns text;
+    present text;
+BEGIN
+    -- Plain storage: arrays are as wide as a page, and there is no use in
+    -- compressing what is read once.
+    SELECT string_agg(format('%I %s[]%s', w.column_name, c.declared, c.collate_clause), ', ' ORDER BY w.n),
+           string_agg(format('%s:%s:%s', w.column_name, c.type, c.collation_oid), ',' ORDER BY w.n)
+      INTO columns, present
+      FROM (VALUES (1, 'keys', coalesce(s.track_customer, s.customer)), (2, 'ats', s.at), (3, 'amounts', s.amount)) AS w (n, column_name, source_column),
+           customer_tier.relation_column(tracked, w.source_column) AS c
+     WHERE w.n = 1 OR customer_tier.adds_rows(s);
+    IF present = (SELECT string_agg(format('%s:%s:%s', a.attname, t.typelem::regtype, a.attcollation), ',' ORDER BY a.attnum)
+                    FROM pg_attribute a JOIN pg_class r ON r.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
+                   WHERE a.attrelid = to_regclass(format('%I.touched', schema)) AND a.attnum > 1 AND a.attstorage = 'p'
+                     AND r.relkind = 'r' AND r.relpersistence = 'p')
+       AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = to_regclass(format('%I.touched', schema))) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('DROP TABLE IF EXISTS %I.touched', schema);
+    EXECUTE format('CREATE TABLE %I.touched (trigger_oid oid NOT NULL, %s) WITH (vacuum_truncate = false)', schema, columns);
+    EXECUTE (SELECT format('ALTER TABLE %I.touched OWNER TO %I', schema, pg_get_userbyid(n.nspowner)) FROM pg_namespace n WHERE n.nspname = schema);
+    EXECUTE (SELECT string_agg(format('ALTER TABLE %I.touched ALTER COLUMN %I SET STORAGE PLAIN', schema, a.attname), ';')
+               FROM pg_attribute a WHERE a.attrelid = format('%I.touched', schema)::regclass AND a.attnum > 1);
+    EXECUTE format(
+$ddl$
+COMMENT ON TABLE %1$I.touched IS 'internal: customers whose orders changed since the last refresh, written by triggers; many to a row';
+COMMENT ON COLUMN %1$I.touched.trigger_oid IS 'the trigger that wrote the row';
+COMMENT ON COLUMN %1$I.touched.keys IS 'customer keys; NULL = anything may have changed';
+$ddl$, schema);
+    IF customer_tier.adds_rows(s) THEN
+        EXECUTE format('COMMENT ON COLUMN %1$I.touched.ats IS ''days of rows that were inserted; NULL = only the keys are known'';
+                        COMMENT ON COLUMN %1$I.touched.amounts IS ''their amounts''', schema);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.create_touched(name, customer_tier.program_settings) IS 'internal: the table that the triggers of a program write to, unless it is there as it should be';
+
+CREATE FUNCTION customer_tier.mend_tracking(schema name, s customer_tier.program_settings) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
+BEGIN
+    -- What is made anew is not what the histories were built of.
+    IF (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+         WHERE c.oid = to_regclass(format('%I.tracking', schema)) AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped)
+       IS DISTINCT FROM '{only_row,built_at,run_id,built_of,triggers,lost_changes,settled_after,watermark,source_rows,bad_rows,rows_without_customer}'::text[] THEN
+        EXECUTE format('DROP TABLE IF EXISTS %I.tracking', schema);
+        PERFORM customer_tier.create_tracking_table(schema);
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass(format('%I.lost_changes', schema)) AND c.relkind = 'S') THEN
+        EXECUTE format('CREATE SEQUENCE %I.lost_changes', schema);
+        EXECUTE format('COMMENT ON SEQUENCE %I.lost_changes IS ''internal: advanced when a change could not be written down; the next refresh then builds all histories''', schema);
+    END IF;
+    IF s.tracking = 'triggers' THEN
+        PERFORM customer_tier.create_touched(schema, s);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.mend_tracking(name, customer_tier.program_settings) IS 'internal: make what the tracking of changes needs, where it is missing or not as it should be';
+
+CREATE FUNCTION customer_tier.trigger_name(schema name, event text) RETURNS name
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CAST(CASE WHEN octet_length(schema::text) <= 40 THEN format('customer_tier_%s_%s', schema, event)
+                     ELSE format('customer_tier_%s_%s', md5(schema::text), event) END AS name)
+$$;
+COMMENT ON FUNCTION customer_tier.trigger_name(name, text) IS 'internal: the name of a tracking trigger';
+
+CREATE FUNCTION customer_tier.tracking_triggers(schema name, s customer_tier.program_settings)
+RETURNS TABLE (tracked regclass, event text, for_each_row boolean, trigger_oid oid, version text, is_right boolean)
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    WITH told (call) AS (
+        SELECT format('customer_tier.track_changes(%s)', string_agg(quote_literal(a.argument), ', ' ORDER BY a.n))
+          FROM unnest(customer_tier.track_arguments(schema, s)) WITH ORDINALITY AS a (argument, n)
+    ), family AS (
+        -- What logical replication writes fires triggers of rows alone.
+        SELECT t.tracked, t.kind, bool_or(EXISTS (SELECT FROM pg_subscription_rel r WHERE r.srrelid = t.tracked)) OVER () AS is_subscribed
+          FROM customer_tier.tracked_tables(customer_tier.tracked_relation(s)) t
+         WHERE s.tracking = 'triggers'
+    )
+    SELECT f.tracked, e.event, f.is_subscribed AND e.event <> 'truncate', g.oid, g.xmin::text,
+           g.tgenabled = 'A' AND right(pg_get_triggerdef(g.oid), length(told.call)) = told.call
+           AND (g.tgtype & 1 = 1) = (f.is_subscribed AND e.event <> 'truncate')
+           AND g.tgtype & 126 = e.type AND g.tgqual IS NULL
+           AND (g.tgoldtable IS NOT NULL) = (e.event IN ('update', 'delete') AND NOT f.is_subscribed)
+           AND (g.tgnewtable IS NOT NULL) = (e.event IN ('update', 'insert') AND NOT f.is_subscribed)
+      FROM family f
+     CROSS JOIN told
+     CROSS JOIN (VALUES ('insert', 4), ('update', 16), ('delete', 8), ('truncate', 32)) AS e (event, type)
+      LEFT JOIN pg_trigger g ON g.tgrelid = f.tracked AND g.tgname = customer_tier.trigger_name(schema, e.event)
+     WHERE NOT (f.is_subscribed AND f.kind = 'p' AND e.event <> 'truncate')
+$$;
+COMMENT ON FUNCTION customer_tier.tracking_triggers(name, customer_tier.program_settings) IS 'internal: the triggers that should be on the tracked table, its partitions and children, and whether they are';
+
+CREATE FUNCTION customer_tier.check_tracking_owner(schema name, program text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner oid := (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = schema);
+BEGIN
+    IF NOT pg_has_role(owner, 'USAGE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('must be owner of program "%s" to track changes for it', program),
+            HINT = format('It belongs to role "%s", the owner of schema "%s".', pg_get_userbyid(owner), schema);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.check_tracking_owner(name, text) IS 'internal: ensure that the caller can act as the owner of a program';
+
+CREATE FUNCTION customer_tier.track(program text) RETURNS int
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    schema name := customer_tier.program_schema(program);
+    s customer_tier.program_settings := customer_tier.program_settings(schema);
+    wrong record;
+    needed record;
+    made int := 0;
+BEGIN
+    PERFORM customer_tier.check_tracking_owner(schema, program);
+    IF s.tracking <> 'triggers' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('program "%s" does not track changes by triggers, but by tracking = %s', program, s.tracking),
+            HINT = format('UPDATE %I.settings SET tracking = ''triggers''; first.', schema);
+    END IF;
+    FOR wrong IN SELECT * FROM customer_tier.settings_problems(s) LOOP
+        RAISE EXCEPTION USING ERRCODE = wrong.code, MESSAGE = wrong.problem, HINT = wrong.hint;
+    END LOOP;
+    -- The user's tables first: whoever writes to them locks in this order.
+    FOR needed IN SELECT t.* FROM customer_tier.tracking_triggers(schema, s) t WHERE t.is_right IS NOT TRUE ORDER BY t.tracked::oid, t.event LOOP
+        IF needed.trigger_oid IS NOT NULL THEN
+            EXECUTE format('DROP TRIGGER %I ON %s', customer_tier.trigger_name(schema, needed.event), needed.tracked);
+        END IF;
+        EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH %s EXECUTE FUNCTION customer_tier.track_changes(%s)',
+            customer_tier.trigger_name(schema, needed.event), needed.event, needed.tracked,
+            CASE WHEN needed.for_each_row OR needed.event = 'truncate' THEN ''
+                 ELSE 'REFERENCING ' || concat_ws(' ', CASE WHEN needed.event <> 'insert' THEN 'OLD TABLE AS old_rows' END, CASE WHEN needed.event <> 'delete' THEN 'NEW TABLE AS new_rows' END) END,
+            CASE WHEN needed.for_each_row THEN 'ROW' ELSE 'STATEMENT' END,
+            (SELECT string_agg(quote_literal(a), ', ' ORDER BY n) FROM unnest(customer_tier.track_arguments(schema, s)) WITH ORDINALITY AS t (a, n)));
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', needed.tracked, customer_tier.trigger_name(schema, needed.event));
+        EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', customer_tier.trigger_name(schema, needed.event), needed.tracked,
+                       format('writes down for the customer_tier program "%s" whose orders change', program));
+        made := made + 1;
+    END LOOP;
+    PERFORM customer_tier.create_touched(schema, s);
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.track(text) IS
+    'put the triggers on the tracked table, its partitions and children, where they are missing or not as they should be; returns how many it made. Takes a SHARE ROW EXCLUSIVE lock on each: it waits for writers, and they for it. After attaching a partition, call it again; the next refresh builds all histories';
+
+CREATE FUNCTION customer_tier.untrack(program text) RETURNS int
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    schema name := customer_tier.program_schema(program);
+BEGIN
+    PERFORM customer_tier.check_tracking_owner(schema, program);
+    RETURN customer_tier.drop_tracking_triggers(schema);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.untrack(text) IS 'drop the triggers that track changes for a program, wherever they are; returns how many. Until customer_tier.track() every refresh reads everything';
+
+CREATE FUNCTION customer_tier.drop_tracking_triggers(schema name) RETURNS int
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found record;
+    dropped int := 0;
+BEGIN
+    FOR found IN
+        SELECT g.tgname, g.tgrelid::regclass AS tracked, pg_has_role(c.relowner, 'USAGE') AS is_ours, pg_get_userbyid(c.relowner) AS owner
+          FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
+         WHERE g.tgfoid = 'customer_tier.track_changes()'::regprocedure AND g.tgname::text IN
+               (SELECT customer_tier.trigger_name(schema, e) FROM unnest('{insert,update,delete,truncate}'::text[]) e)
+           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass AND d.objid = g.oid AND d.deptype IN ('P', 'S'))
+         ORDER BY g.tgrelid, g.tgname LOOP
+        IF found.is_ours THEN
+            EXECUTE format('DROP TRIGGER %I ON %s', found.tgname, found.tracked);
+            dropped := dropped + 1;
+        ELSE
+            RAISE WARNING USING
+                MESSAGE = format('trigger "%s" stays on %s, which belongs to "%s"', found.tgname, found.tracked, found.owner),
+                HINT = format('It does nothing without its program. Its owner can drop it: DROP TRIGGER %I ON %s;', found.tgname, found.tracked);
+        END IF;
+    END LOOP;
+    RETURN dropped;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.drop_tracking_triggers(name) IS 'internal: drop the triggers of a program from all tables that the caller owns; returns how many';
+
+CREATE FUNCTION customer_tier.built_of(schema name, s customer_tier.program_settings) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- The row version of a trigger changes when it is disabled and enabled
+    -- again, the file of a table when it is rewritten or truncated.
+    WITH relation AS (
+        SELECT DISTINCT t.tracked AS oid, t.kind
+          FROM customer_tier.source_relations(to_regclass(format('%I.%I', s.source_schema, s.source_name))) r, customer_tier.tracked_tables(r.relation) t
+    )
+    SELECT jsonb_build_object(
+        'settings', md5(ROW(s.customer, s.at, s.amount, s.order_id, s.margin_column, CASE WHEN s.margin_column IS NOT NULL THEN s.margin END, s.time_zone,
+                            s.tracking, s.track_schema, s.track_name, s.track_customer, s.watermark)::text),
+        'source', (SELECT md5(string_agg(concat_ws(' ', r.oid::oid, r.kind, CASE WHEN r.kind = 'v' THEN pg_get_viewdef(r.oid) END), E'\n' ORDER BY r.oid::oid)) FROM relation r),
+        'tables', (SELECT md5(string_agg(format('%s %s', r.oid::oid, pg_relation_filenode(r.oid)), ',' ORDER BY r.oid::oid)) FROM relation r),
+        'triggers', (SELECT md5(string_agg(format('%s %s %s', t.trigger_oid, t.version, t.is_right), ',' ORDER BY t.trigger_oid, t.tracked, t.event)) FROM customer_tier.tracking_triggers(schema, s) t),
+        'records', (SELECT md5(string_agg(format('%s %s', c.oid, CASE c.relname WHEN 'touched' THEN c.xmin::text END), ',' ORDER BY c.oid)) FROM pg_class c
+                     WHERE s.tracking = 'triggers' AND c.oid IN (to_regclass(format('%I.touched', schema)), to_regclass(format('%I.lost_changes', schema)))))
+$$;
+COMMENT ON FUNCTION customer_tier.built_of(name, customer_tier.program_settings) IS 'internal: what histories depend on besides the rows of the source; parts are compared to say what changed';
+
+CREATE FUNCTION customer_tier.untracked_tables(schema name, s customer_tier.program_settings) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(DISTINCT t.tracked::text, ', ') FROM customer_tier.tracking_triggers(schema, s) t WHERE t.is_right IS NOT TRUE
+$$;
+COMMENT ON FUNCTION customer_tier.untracked_tables(name, customer_tier.program_settings) IS 'internal: tables without the triggers that should be on them; NULL = none';
+
+CREATE FUNCTION customer_tier.lost_changes(schema name) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    last bigint;
+BEGIN
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass(format('%I.lost_changes', schema)) AND c.relkind = 'S') THEN
+        EXECUTE format('SELECT lost_changes.last_value FROM %I.lost_changes', schema) INTO last;
+    END IF;
+    RETURN last;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.lost_changes(name) IS 'internal: how often a change could not be written down; NULL = nobody counts';
+
+CREATE FUNCTION customer_tier.changes_cost_more(schema name, s customer_tier.program_settings, customers bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    one_key text;
+    plan json;
+    one float8;
+    everything float8;
+BEGIN
+    IF customers = 0 THEN
+        RETURN false;
+    END IF;
+    -- By the planner's costs: through an index one customer costs little; where
+    -- there is none, or a view is in the way, as much as everybody.
+    EXECUTE format('SELECT quote_literal(kept.customer_id) FROM %I.history AS kept LIMIT 1', schema) INTO one_key;
+    IF one_key IS NULL THEN
+        RETURN true;
+    END IF;
+    EXECUTE 'EXPLAIN (FORMAT JSON) ' || customer_tier.source_query(s, one_key) INTO plan;
+    one := plan->0->'Plan'->>'Total Cost';
+    EXECUTE format('EXPLAIN (FORMAT JSON) SELECT source.%I, source.%I, source.%I FROM %I.%I AS source', s.customer, s.at, s.amount, s.source_schema, s.source_name) INTO plan;
+    everything := plan->0->'Plan'->>'Total Cost';
+    -- Building all of them takes some six times the scan: sorting, comparing
+    -- with what is stored (docs/tracking.md).
+    RETURN customers * one > 6 * everything;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.changes_cost_more(name, customer_tier.program_settings, bigint) IS 'internal: whether so many customers, read one by one, cost more than reading everybody';
+
+CREATE FUNCTION customer_tier.history_plan(schema name, run_id bigint, OUT build text, OUT reason text, OUT built_of jsonb, OUT triggers oid[], OUT lost_changes bigint, OUT settled_after text, OUT watermark text, OUT kept_watermark text)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s customer_tier.program_settings := customer_tier.program_settings(schema);
+    kept record;
+    touched record;
+    customers bigint;
+    is_asked_for boolean;
+    untracked text := customer_tier.untracked_tables(schema, s);
+BEGIN
+    PERFORM customer_tier.mend_tracking(schema, s);
+    -- What is true before the rows are read: what becomes true meanwhile is for
+    -- the next refresh to find.
+    built_of := customer_tier.built_of(schema, s);
+    triggers := coalesce((SELECT array_agg(t.trigger_oid ORDER BY t.trigger_oid) FROM customer_tier.tracking_triggers(schema, s) t WHERE t.is_right), '{}');
+    lost_changes := customer_tier.lost_changes(schema);
+    settled_after := pg_snapshot_xmin(pg_current_snapshot())::text;
+    watermark := customer_tier.highest_watermark(s);
+    build := 'full';
+    EXECUTE format('SELECT * FROM %I.tracking', schema) INTO kept;
+    kept_watermark := kept.watermark;
+    EXECUTE format('SELECT run.full_build FROM %I.run WHERE run.run_id = $1', schema) INTO is_asked_for USING run_id;
+
+    IF s.tracking = 'full' THEN
+        reason := 'tracking is full';
+    ELSIF is_asked_for THEN
+        reason := 'it was asked for';
+    ELSIF kept.built_of IS NULL THEN
+        reason := 'it is the first';
+    ELSIF kept.built_of <> built_of THEN
+        reason := (SELECT 'not as they were: ' || string_agg(key, ', ' ORDER BY key) FROM jsonb_object_keys(built_of || kept.built_of) key
+                    WHERE built_of->key IS DISTINCT FROM kept.built_of->key);
+    ELSIF lost_changes IS DISTINCT FROM kept.lost_changes THEN
+        reason := 'changes could not be written down';
+        settled_after := pg_snapshot_xmax(pg_current_snapshot())::text;
+    ELSIF pg_snapshot_xmin(pg_current_snapshot()) < kept.settled_after::xid8 THEN
+        reason := 'changes may not have been written down by transactions that are still under way';
+        settled_after := kept.settled_after;
+    ELSIF s.tracking = 'watermark' THEN
+        customers := customer_tier.customers_above_watermark(s, kept.watermark);
+    ELSE
+        EXECUTE format('SELECT coalesce(bool_or(t.keys IS NULL), false) AS everything, coalesce(sum(cardinality(t.keys)), 0) AS keys FROM %I.touched AS t WHERE t.trigger_oid = ANY ($1)', schema)
+            INTO touched USING triggers;
+        IF touched.everything THEN
+            reason := 'a statement changed too much, or the table was truncated';
+        ELSIF touched.keys > 100000 + kept.source_rows THEN
+            reason := 'too many changes';
+        ELSE
+            EXECUTE format('SELECT count(DISTINCT key) FROM %I.touched AS t, unnest(t.keys) AS key WHERE t.trigger_oid = ANY ($1)%s', schema,
+                           CASE WHEN customer_tier.adds_rows(s) THEN ' AND t.ats IS NULL' ELSE '' END)
+                INTO customers USING triggers;
+        END IF;
+    END IF;
+    IF untracked IS NOT NULL THEN
+        RAISE WARNING USING
+            MESSAGE = format('changes of %s are not tracked', untracked),
+            HINT = format('SELECT customer_tier.track(%L) puts the triggers there; until then every refresh reads everything.', s.program);
+        reason := 'there are no triggers on ' || untracked;
+    END IF;
+    IF reason IS NULL THEN
+        IF customer_tier.changes_cost_more(schema, s, customers) THEN
+            reason := format('%s customers changed, to read everybody is cheaper', customers);
+        ELSE
+            build := 'changes';
+            reason := format('%s customers to be read again', customers);
+        END IF;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.history_plan(name, bigint) IS 'internal: whether a refresh builds all histories or those that changed, and why; and what to remember for the next';
+
+CREATE FUNCTION customer_tier.watermark_condition(s customer_tier.program_settings, kept text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN kept IS NULL THEN format('source.%I IS NOT NULL', s.watermark)
+                ELSE format('source.%I >= CAST(CAST(%L AS %s) - CAST(%L AS %s) AS %s)', s.watermark, kept, c.base_type,
+                            coalesce(s.watermark_lag, CASE customer_tier.watermark_kind(s) WHEN 'interval' THEN '10 minutes' ELSE '10000' END), customer_tier.watermark_kind(s),
+                            CASE customer_tier.watermark_kind(s) WHEN 'interval' THEN c.base_type::text ELSE 'numeric' END) END
+      FROM customer_tier.relation_column(to_regclass(format('%I.%I', s.source_schema, s.source_name)), s.watermark) c
+$$;
+COMMENT ON FUNCTION customer_tier.watermark_condition(customer_tier.program_settings, text) IS 'internal: the rows of the source that may be new since a watermark';
+
+CREATE FUNCTION customer_tier.highest_watermark(s customer_tier.program_settings) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    highest text;
+BEGIN
+    IF s.tracking = 'watermark' THEN
+        EXECUTE format('SELECT CAST(max(source.%I) AS text) FROM %I.%I AS source', s.watermark, s.source_schema, s.source_name) INTO highest;
+    END IF;
+    RETURN highest;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.highest_watermark(customer_tier.program_settings) IS 'internal: the highest watermark in the source; NULL when there is none';
+
+CREATE FUNCTION customer_tier.customers_above_watermark(s customer_tier.program_settings, kept text) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    customers bigint;
+BEGIN
+    EXECUTE format('SELECT count(DISTINCT source.%I) FROM %I.%I AS source WHERE %s', s.customer, s.source_schema, s.source_name, customer_tier.watermark_condition(s, kept))
+        INTO customers;
+    RETURN customers;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.customers_above_watermark(customer_tier.program_settings, text) IS 'internal: how many customers have rows that may be new since a watermark';
+
+CREATE FUNCTION customer_tier.remember_build(schema name, run_id bigint, is_full boolean, result jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format(
+$query$
+    INSERT INTO %1$I.tracking AS kept (built_at, run_id, built_of, triggers, lost_changes, settled_after, watermark, source_rows, bad_rows, rows_without_customer)
+    SELECT clock_timestamp(), $1, $3->'built_of', f.triggers, coalesce(f.lost_changes, 0), f.settled_after, f.watermark, f.source_rows, f.bad_rows, f.rows_without_customer
+      FROM jsonb_to_record($3) AS f (triggers oid[], lost_changes bigint, settled_after text, watermark text, source_rows bigint, bad_rows bigint, rows_without_customer bigint)
+    ON CONFLICT (only_row) DO UPDATE
+       SET built_at = CASE WHEN $2 THEN excluded.built_at ELSE kept.built_at END,
+           run_id = CASE WHEN $2 THEN excluded.run_id ELSE kept.run_id END,
+           built_of = excluded.built_of,
+           triggers = excluded.triggers,
+           lost_changes = excluded.lost_changes,
+           settled_after = excluded.settled_after,
+           watermark = excluded.watermark,
+           source_rows = excluded.source_rows,
+           bad_rows = excluded.bad_rows,
+           rows_without_customer = excluded.rows_without_customer
+$query$, schema) USING run_id, is_full, result;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.remember_build(name, bigint, boolean, jsonb) IS 'internal: keep what the histories were built of';
