@@ -81,7 +81,9 @@ CREATE TABLE %1$I.run (
     spend_model_id bigint,
     model_problem text,
     error_code text,
-    error text
+    error text,
+    full_build boolean NOT NULL DEFAULT false,
+    phases jsonb
 );
 CREATE UNIQUE INDEX run_is_current ON %1$I.run (is_current) WHERE is_current;
 COMMENT ON TABLE %1$I.run IS 'one row a refresh, or a call of fit: what it read, measured, changed, or why it failed';
@@ -134,6 +136,17 @@ COMMENT ON COLUMN %1$I.run.spend_model_id IS 'the spend model its ratings are ma
 COMMENT ON COLUMN %1$I.run.model_problem IS 'why p_alive, expected_purchases, clv and the like are NULL; NULL when there are models for all of them';
 COMMENT ON COLUMN %1$I.run.error_code IS 'SQLSTATE of the failure';
 COMMENT ON COLUMN %1$I.run.error IS 'message of the failure';
+COMMENT ON COLUMN %1$I.run.full_build IS 'whether all histories were asked to be built anew';
+COMMENT ON COLUMN %1$I.run.phases IS 'what each phase took, as far as the run came: {"read": {"seconds": 2.104, "rows": 21700000}, ...}; rows are those of the source when reading, buyers when measuring, ratings changed when publishing';
+
+CREATE SEQUENCE %1$I.progress_start;
+CREATE SEQUENCE %1$I.progress_run;
+CREATE SEQUENCE %1$I.progress_state;
+CREATE SEQUENCE %1$I.progress_finish;
+COMMENT ON SEQUENCE %1$I.progress_start IS 'process that refreshes the program, and since when, packed: customer_tier.refresh_progress shows it while that lasts, to who may SELECT the four sequences';
+COMMENT ON SEQUENCE %1$I.progress_run IS 'number of the run that is under way';
+COMMENT ON SEQUENCE %1$I.progress_state IS 'its phase, rows done and rows in all, packed';
+COMMENT ON SEQUENCE %1$I.progress_finish IS 'when it will probably be finished, packed';
 
 CREATE TABLE %1$I.rating (
     customer_id %2$s PRIMARY KEY,

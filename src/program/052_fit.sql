@@ -1,10 +1,10 @@
 -- Fitting: which models a program has, when they are fitted anew, and which of
 -- them rate() predicts with.  All models read times in weeks (7 days).
 
-CREATE PROCEDURE customer_tier.fit(program text, as_of date DEFAULT NULL)
+CREATE PROCEDURE customer_tier.fit(program text, as_of date DEFAULT NULL, wait boolean DEFAULT true)
     LANGUAGE c AS 'MODULE_PATHNAME', 'fit';
-COMMENT ON PROCEDURE customer_tier.fit(text, date) IS
-    'fit the purchase and the spend model of a program to its histories up to and including a day, by default yesterday in the program''s time zone, and keep them in <schema>.model, with a forecast in <schema>.forecast; the next refresh uses them. A refresh fits by itself when the newest fit is older than refit_days. Transactions as in refresh()';
+COMMENT ON PROCEDURE customer_tier.fit(text, date, boolean) IS
+    'fit the purchase and the spend model of a program to its histories up to and including a day, by default yesterday in the program''s time zone, and keep them in <schema>.model, with a forecast in <schema>.forecast; the next refresh uses them. A refresh fits by itself when the newest fit is older than refit_days. Transactions, and wait, as in refresh()';
 
 CREATE FUNCTION customer_tier.newest_model(schema name, kind text, as_of date) RETURNS bigint
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -2,12 +2,12 @@
 -- transactions and rights, and calls these in turn, as the program's owner.
 -- Each takes the program's schema and the number of the run.
 
-CREATE PROCEDURE customer_tier.refresh(program text, as_of date DEFAULT NULL)
+CREATE PROCEDURE customer_tier.refresh(program text, as_of date DEFAULT NULL, wait boolean DEFAULT true, full_build boolean DEFAULT false)
     LANGUAGE c AS 'MODULE_PATHNAME', 'refresh';
-COMMENT ON PROCEDURE customer_tier.refresh(text, date) IS
-    'read the orders and publish the ratings as of a day, by default yesterday in the program''s time zone; readers see the old ratings or the new. In autocommit it keeps a record of each attempt in <schema>.run; inside a transaction it is part of that';
+COMMENT ON PROCEDURE customer_tier.refresh(text, date, boolean, boolean) IS
+    'read the orders and publish the ratings as of a day, by default yesterday in the program''s time zone; readers see the old ratings or the new. In autocommit it keeps a record of each attempt in <schema>.run; inside a transaction it is part of that. wait => false fails at once when another refresh or fit of the program is under way; full_build => true builds all histories anew';
 
-CREATE FUNCTION customer_tier.refresh_start(schema name, as_of date, kind text) RETURNS bigint
+CREATE FUNCTION customer_tier.refresh_start(schema name, as_of date, kind text, full_build boolean) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
@@ -23,42 +23,45 @@ BEGIN
             MESSAGE = format('time zone "%s" is not known (option "time_zone")', s.time_zone),
             HINT = 'Use a name of pg_timezone_names, such as Europe/Berlin or Asia/Shanghai.';
     END IF;
-    EXECUTE format('INSERT INTO %I.run (kind, status, as_of, as_of_is_default, started_at, pid)
-                    VALUES ($3, ''running'', $1, $2, clock_timestamp(), pg_backend_pid()) RETURNING run_id', schema)
+    EXECUTE format('INSERT INTO %I.run (kind, status, as_of, as_of_is_default, started_at, pid, full_build)
+                    VALUES ($3, ''running'', $1, $2, clock_timestamp(), pg_backend_pid(), $4) RETURNING run_id', schema)
         INTO run_id
-        USING coalesce(as_of, timezone(s.time_zone, now())::date - 1), as_of IS NULL, kind;
+        USING coalesce(as_of, timezone(s.time_zone, now())::date - 1), as_of IS NULL, kind, full_build;
     RETURN run_id;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.refresh_start(name, date, text) IS 'internal: write the record of a run''s start, as of yesterday when no day is given; returns its number';
+COMMENT ON FUNCTION customer_tier.refresh_start(name, date, text, boolean) IS 'internal: write the record of a run''s start, as of yesterday when no day is given; returns its number';
 
-CREATE FUNCTION customer_tier.refresh_fail(schema name, run_id bigint, error_code text, error text) RETURNS void
+CREATE FUNCTION customer_tier.refresh_fail(schema name, run_id bigint, error_code text, error text, phases text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    EXECUTE format('UPDATE %I.run SET status = ''failed'', finished_at = clock_timestamp(), error_code = $2, error = $3
+    EXECUTE format('UPDATE %I.run SET status = ''failed'', finished_at = clock_timestamp(), error_code = $2, error = $3, phases = $4::jsonb
                      WHERE run.run_id = $1', schema)
-        USING run_id, error_code, error;
+        USING run_id, error_code, error, phases;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.refresh_fail(name, bigint, text, text) IS 'internal: record that a run failed';
+COMMENT ON FUNCTION customer_tier.refresh_fail(name, bigint, text, text, text) IS 'internal: record that a run failed, and what its phases had taken until then';
+
+CREATE FUNCTION customer_tier.program_lock(schema name) RETURNS void
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'program_lock';
+COMMENT ON FUNCTION customer_tier.program_lock(name) IS 'internal: wait until no refresh of the program is under way, nor anybody editing its configuration, and keep it so until the transaction ends; the caller must own the schema';
 
 CREATE FUNCTION customer_tier.refresh_lock(schema name, run_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- One refresh at a time; nobody who reads or writes histories waits for it.
-    EXECUTE format('LOCK TABLE %I.history IN SHARE UPDATE EXCLUSIVE MODE', schema);
-    -- One configuration from the first phase to the last: whoever edits it
-    -- meanwhile waits, whoever reads it does not.
-    EXECUTE format('LOCK TABLE %1$I.settings, %1$I.tier, %1$I.tier_policy, %1$I.tier_change, %1$I.tier_override, %1$I.dimension, %1$I.scorecard, %1$I.grade IN SHARE MODE', schema);
+    -- A run has these locks already.
+    PERFORM customer_tier.program_lock(schema);
     -- Runs whose session is gone: the server or the session was killed.
     EXECUTE format('UPDATE %I.run SET status = ''failed'', finished_at = clock_timestamp(), error_code = ''57P01'',
                            error = ''the session or the server stopped before the refresh had finished''
                      WHERE run.status = ''running'' AND run.run_id < $1
-                       AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = run.pid AND a.pid <> pg_backend_pid())', schema)
+                       AND NOT EXISTS (SELECT FROM pg_stat_activity a
+                                        WHERE a.pid = run.pid AND a.pid <> pg_backend_pid()
+                                          AND (a.backend_start <= run.started_at) IS NOT FALSE)', schema)
         USING run_id;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.refresh_lock(name, bigint) IS 'internal: wait until no other refresh of the program is under way, nor anybody editing its configuration';
+COMMENT ON FUNCTION customer_tier.refresh_lock(name, bigint) IS 'internal: wait until no other refresh of the program is under way, nor anybody editing its configuration; the runs before this one that were killed are marked so';
 
 CREATE FUNCTION customer_tier.refresh_check(schema name, run_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
