@@ -19,7 +19,7 @@ COMMENT ON FUNCTION customer_tier.progress_value(oid, name) IS 'internal: the va
 CREATE VIEW customer_tier.refresh_progress AS
 SELECT program.name AS program, program.schema, run.run_id, p.pid, p.kind, p.phase, p.phase_number, p.phases, p.done, p.total, p.started_at,
        now.is - p.started_at AS elapsed,
-       greatest(p.finish_at - now.is, interval '0') AS estimated_remaining
+       CASE WHEN p.finish_at IS NOT NULL THEN greatest(p.finish_at - now.is, interval '0') END AS estimated_remaining
   FROM customer_tier.program
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.nspname = program.schema
  CROSS JOIN LATERAL customer_tier.unpack_progress(customer_tier.progress_value(namespace.oid, 'progress_start'),
@@ -38,7 +38,7 @@ COMMENT ON COLUMN customer_tier.refresh_progress.schema IS 'its schema';
 COMMENT ON COLUMN customer_tier.refresh_progress.run_id IS 'number of the run in <schema>.run';
 COMMENT ON COLUMN customer_tier.refresh_progress.pid IS 'process id of the session, as in pg_stat_activity';
 COMMENT ON COLUMN customer_tier.refresh_progress.kind IS 'refresh or fit';
-COMMENT ON COLUMN customer_tier.refresh_progress.phase IS 'what is done at present';
+COMMENT ON COLUMN customer_tier.refresh_progress.phase IS 'what is done at present; when all is done in a transaction block that has not ended, that';
 COMMENT ON COLUMN customer_tier.refresh_progress.phase_number IS 'number of the phase, from 1';
 COMMENT ON COLUMN customer_tier.refresh_progress.phases IS 'number of phases of the whole';
 COMMENT ON COLUMN customer_tier.refresh_progress.done IS 'rows of the source that were read, about; NULL in phases that count none';

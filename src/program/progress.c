@@ -226,6 +226,17 @@ progress_rows(Progress *progress, uint64 done)
 		show_state(progress, now);
 }
 
+/* All phases are done, and the caller's transaction decides what becomes of them. */
+void
+progress_pending(Progress *progress)
+{
+	progress->phase = progress->kind->n_phases;
+	progress->done = 0;
+	progress->total = 0;
+	set_part(progress, PROGRESS_FINISH, NOTHING);
+	set_part(progress, PROGRESS_STATE, pack_state(progress));
+}
+
 void
 progress_end(Progress *progress)
 {
@@ -255,8 +266,8 @@ unpack_progress(PG_FUNCTION_ARGS)
 	const RunKind *kind = code >> PHASE_BITS ? &fit_kind : &refresh_kind;
 	int phase = (code & PHASE_MASK) - 1;
 	int exponent = (int) (state >> (2 * ROW_BITS)) & EXPONENT_MASK;
-	int64 done = (state >> ROW_BITS & ROW_MASK) << exponent;
-	int64 total = (state & ROW_MASK) << exponent;
+	int64 done;
+	int64 total;
 	TupleDesc descriptor;
 	Datum values[9];
 	bool nulls[9] = {false};
@@ -265,15 +276,19 @@ unpack_progress(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 	/* Anybody who may write a sequence can have put anything there. */
 	if (start <= NOTHING || state <= 0 || finish <= 0 || phase < 0 ||
-		phase >= kind->n_phases || exponent > 63 - ROW_BITS ||
+		phase > kind->n_phases || exponent > 63 - ROW_BITS ||
 		finish >= END_TIMESTAMP / 1000)
 		PG_RETURN_NULL();
+	done = (state >> ROW_BITS & ROW_MASK) << exponent;
+	total = (state & ROW_MASK) << exponent;
 
 	values[0] = Int32GetDatum((int32) (start & PID_MASK));
 	values[1] = milliseconds_timestamp(start >> PID_BITS);
 	values[2] = CStringGetTextDatum(kind->name);
-	values[3] = CStringGetTextDatum(kind->phases[phase].progress);
-	values[4] = Int32GetDatum(phase + 1);
+	values[3] = CStringGetTextDatum(phase == kind->n_phases
+										? "done, its transaction is not committed"
+										: kind->phases[phase].progress);
+	values[4] = Int32GetDatum(Min(phase + 1, kind->n_phases));
 	values[5] = Int32GetDatum(kind->n_phases);
 	values[6] = Int64GetDatum(done);
 	nulls[6] = done == 0 && total == 0;

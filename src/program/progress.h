@@ -27,7 +27,8 @@ typedef struct RunKind
 	int n_phases;
 } RunKind;
 
-#define MAX_PHASES 15
+/* One less than 4 bits hold: one more means that all are done. */
+#define MAX_PHASES 14
 
 extern const RunKind refresh_kind;
 extern const RunKind fit_kind;
@@ -63,6 +64,7 @@ extern void progress_open(Progress *progress, const RunKind *kind, Oid owner,
 extern void progress_start(Progress *progress, int64 run_id);
 extern void progress_phase(Progress *progress, int phase);
 extern void progress_rows(Progress *progress, uint64 done);
+extern void progress_pending(Progress *progress);
 extern void progress_end(Progress *progress);
 
 #endif /* PROGRAM_PROGRESS_H */

@@ -374,7 +374,10 @@ run_phases(Run *run)
 	}
 	(void) execute_for_run(run, "SELECT customer_tier.keep_phases($1, $2, $3)",
 						   psprintf("{%s}", run->phases.data));
-	progress_end(&run->shown);
+	if (run->atomic)
+		progress_pending(&run->shown);
+	else
+		progress_end(&run->shown);
 	pgstat_report_activity(STATE_RUNNING, debug_query_string);
 	return true;
 }
