@@ -8,16 +8,18 @@
  * bytes that are sorted by radix within maintenance_work_mem, and each customer
  * then is summed in one place.
  *
- * The relation is read by a query of its own, with the rights of the caller,
- * row security and all, in the snapshot of the query that calls us.  Its rows
- * go from the executor straight into the sort.  Results are returned one a
- * call, so that they need not be stored in between.
+ * The relation is read with the rights of the caller, in the snapshot of the
+ * query that calls us: a table as it is stored, anything else by a query of its
+ * own (bulk_source.c).  Rows go straight into the sort.  Results are returned
+ * one a call, so that they need not be stored in between.
  */
 #include "postgres.h"
 
 #include "compat.h"
 
 #include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/tableam.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
@@ -25,7 +27,6 @@
 #include "funcapi.h"
 #include "history/bulk.h"
 #include "history/history_agg.h"
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "tcop/dest.h"
 #include "tcop/pquery.h"
@@ -33,9 +34,17 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(histories);
 PG_FUNCTION_INFO_V1(histories_offers);
+
+/* See bulk.h. */
+void		(*bulk_progress) (uint64 rows_read) = NULL;
+
+/* Rows from one report to the next. */
+#define PROGRESS_ROWS	65536
 
 /* Less memory than this is no use. */
 #define MIN_BUDGET	((Size) 1024 * 1024)
@@ -54,14 +63,15 @@ typedef struct BulkCall
 {
 	DestReceiver receiver;		/* must be first */
 	MemoryContext context;
+	ResourceOwner owner;		/* of what lives until the last call */
 	MemoryContext row_context;	/* reset a row of the source */
 	MemoryContext group_context;	/* reset a key of the sort */
 
 	/* reading */
 	Oid			key_type;
-	const char *zone;
+	text	   *zone;
 	RowReader	reader;
-	FunctionCallInfo row;		/* as if purchases_checked() was called */
+	uint64		rows_read;
 	BulkKey		key;
 	BulkSort   *sort;
 
@@ -104,29 +114,28 @@ add_row(BulkCall *call, Datum key, uint64 head, const uint64 *wide)
 	}
 }
 
-/* A row of the source: customer, time, amount. */
-static bool
-receive_row(TupleTableSlot *slot, DestReceiver *self)
+/* A row of the source: customer, time, amount, which are where "place" says. */
+static inline void
+read_row(BulkCall *call, TupleTableSlot *slot, const int *place)
 {
-	BulkCall   *call = (BulkCall *) self;
+	const Datum *value = slot->tts_values;
+	const bool *isnull = slot->tts_isnull;
 	MemoryContext old_context;
 	int32		day = 0;
 	Amount		amount = {0, 0};
 	bool		bad;
 
-	slot_getallattrs(slot);
-	MemoryContextReset(call->row_context);
+	if (unlikely(++call->rows_read % PROGRESS_ROWS == 0) && bulk_progress != NULL)
+		bulk_progress(call->rows_read);
+	if (unlikely(!call->row_context->isReset))
+		MemoryContextReset(call->row_context);
 	old_context = MemoryContextSwitchTo(call->row_context);
 
-	bad = slot->tts_isnull[1] || slot->tts_isnull[2];
-	if (!bad)
-	{
-		call->row->args[1].value = slot->tts_values[1];
-		bad = row_reader_day(&call->reader, call->row, &day) != ROW_OK ||
-			row_reader_amount(&call->reader, slot->tts_values[2], &amount) != ROW_OK;
-	}
+	bad = isnull[place[BULK_AT]] || isnull[place[BULK_AMOUNT]] ||
+		row_reader_day(&call->reader, value[place[BULK_AT]], &day) != ROW_OK ||
+		row_reader_amount(&call->reader, value[place[BULK_AMOUNT]], &amount) != ROW_OK;
 
-	if (unlikely(slot->tts_isnull[0]))
+	if (unlikely(isnull[place[BULK_CUSTOMER]]))
 	{
 		if (bad)
 			bulk_history_add_head(&call->nobody, &call->batch, HEAD_BAD);
@@ -138,7 +147,7 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	}
 	else
 	{
-		Datum		key = slot->tts_values[0];
+		Datum		key = value[place[BULK_CUSTOMER]];
 		uint64		wide[WIDE_WORDS];
 
 		if (call->key.kind == BULK_KEY_HASHED && call->key.length == -1)
@@ -155,60 +164,15 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 		}
 	}
 	MemoryContextSwitchTo(old_context);
-	return true;
-}
-
-/* The column of that name, and its type. */
-static Oid
-column_type(Oid relation, const char *column)
-{
-	AttrNumber	number = get_attnum(relation, column);
-
-	if (number == InvalidAttrNumber)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of relation \"%s\" does not exist",
-						column, get_rel_name(relation))));
-	return get_atttype(relation, number);
-}
-
-/*
- * The query that reads a source.  real comes as the decimal that is shown for
- * it, so that 0.1 is 0.1.
- */
-static char *
-source_query(Oid relation, const char *customer, const char *at, const char *amount)
-{
-	StringInfoData query;
-	const char *name = get_rel_name(relation);
-	bool		is_real;
-
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relation)));
-	(void) column_type(relation, customer);
-	(void) column_type(relation, at);
-	is_real = getBaseType(column_type(relation, amount)) == FLOAT4OID;
-
-	initStringInfo(&query);
-	appendStringInfo(&query, "SELECT source.%s", quote_identifier(customer));
-	appendStringInfo(&query, ", source.%s", quote_identifier(at));
-	appendStringInfo(&query, is_real ?
-					 ", CAST(CAST(source.%s AS pg_catalog.text) AS pg_catalog.float8)" :
-					 ", source.%s", quote_identifier(amount));
-	appendStringInfo(&query, " FROM %s AS source",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), name));
-	return query.data;
 }
 
 /* Ensure that histories can be built of columns of these types, and prepare for them. */
 static void
-prepare_reading(BulkCall *call, TupleDesc desc)
+prepare_reading(BulkCall *call, Form_pg_attribute customer, Form_pg_attribute at,
+				Form_pg_attribute amount)
 {
-	Form_pg_attribute customer = TupleDescAttr(desc, 0);
-	Oid			at_type = getBaseType(TupleDescAttr(desc, 1)->atttypid);
-	Oid			amount_type = getBaseType(TupleDescAttr(desc, 2)->atttypid);
+	Oid			at_type = getBaseType(at->atttypid);
+	Oid			amount_type = getBaseType(amount->atttypid);
 
 	if (call->key_type != customer->atttypid && call->key_type != getBaseType(customer->atttypid))
 		ereport(ERROR,
@@ -268,6 +232,56 @@ prepare_reading(BulkCall *call, TupleDesc desc)
 	call->reader.day_type = at_type;
 	call->reader.amount_type = amount_type;
 	call->reader.lenient = true;
+	if (call->zone != NULL)
+		row_reader_set_zone(&call->reader, call->zone, call->context);
+
+	call->sort = bulk_sort_begin(call->context, call->owner,
+								 Max((Size) maintenance_work_mem * 1024, MIN_BUDGET),
+								 call->key.kind == BULK_KEY_HASHED ? &call->key : NULL);
+}
+
+/* The rows as they are stored. */
+static void
+read_table(BulkCall *call, Relation relation, const BulkSource *source)
+{
+	TupleDesc	desc = RelationGetDescr(relation);
+	Snapshot	snapshot;
+	TableScanDesc scan;
+	TupleTableSlot *slot;
+	int			place[BULK_COLUMNS];
+	int			last = 0;
+
+	for (int i = 0; i < BULK_COLUMNS; i++)
+	{
+		place[i] = source->column[i] - 1;
+		last = Max(last, source->column[i]);
+	}
+	prepare_reading(call, TupleDescAttr(desc, place[BULK_CUSTOMER]),
+					TupleDescAttr(desc, place[BULK_AT]), TupleDescAttr(desc, place[BULK_AMOUNT]));
+
+	snapshot = RegisterSnapshot(GetActiveSnapshot());
+	slot = table_slot_create(relation, NULL);
+	scan = table_beginscan(relation, snapshot, 0, NULL);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		slot_getsomeattrs(slot, last);
+		read_row(call, slot, place);
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	UnregisterSnapshot(snapshot);
+}
+
+/* A row of the query. */
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	static const int place[BULK_COLUMNS] = {BULK_CUSTOMER, BULK_AT, BULK_AMOUNT};
+
+	slot_getallattrs(slot);
+	read_row((BulkCall *) self, slot, place);
+	return true;
 }
 
 static void
@@ -281,30 +295,45 @@ receiver_shutdown(DestReceiver *self pg_attribute_unused())
 {
 }
 
-/* Read the whole source into the sort. */
+/* The rows as a query returns them. */
 static void
-read_source(BulkCall *call, const char *query)
+read_query(BulkCall *call, const BulkSource *source)
 {
-	ResourceOwner owner = CurrentResourceOwner;
 	SPIPlanPtr	plan;
 	Portal		portal;
-	BulkKey    *form;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	plan = SPI_prepare(query, 0, NULL);
+	plan = SPI_prepare(bulk_source_query(source), 0, NULL);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
 
-	prepare_reading(call, portal->tupDesc);
-	form = call->key.kind == BULK_KEY_HASHED ? &call->key : NULL;
-	call->sort = bulk_sort_begin(call->context, owner,
-								 Max((Size) maintenance_work_mem * 1024, MIN_BUDGET), form);
+	prepare_reading(call, TupleDescAttr(portal->tupDesc, BULK_CUSTOMER),
+					TupleDescAttr(portal->tupDesc, BULK_AT), TupleDescAttr(portal->tupDesc, BULK_AMOUNT));
 	(void) PortalRunFetch(portal, FETCH_FORWARD, FETCH_ALL, &call->receiver);
 
 	SPI_cursor_close(portal);
 	SPI_finish();
+}
+
+/* Read the whole source into the sort. */
+static void
+read_source(BulkCall *call, const BulkSource *source)
+{
+	Relation	relation = bulk_source_open(source);
+
+	if (relation == NULL)
+		read_query(call, source);
+	else
+	{
+		read_table(call, relation, source);
+		relation_close(relation, NoLock);
+	}
+	if (bulk_progress != NULL)
+		bulk_progress(call->rows_read);
+	bulk_history_add_batch(&call->nobody, &call->batch);
+	bulk_sort_finish(call->sort);
 }
 
 /* ----- building the histories ----- */
@@ -419,7 +448,7 @@ find_customer(BulkCall *call, Size words)
 	return customer;
 }
 
-/* Sum the rows of a hash, customer by customer. */
+/* Sum the rows of a hash, customer by customer; the rest of the last one's stay in the batch. */
 static void
 build_hashed(BulkCall *call)
 {
@@ -434,10 +463,9 @@ build_hashed(BulkCall *call)
 			elog(ERROR, "row without a key");
 		add_head(call, &customer->history, head);
 	}
-	bulk_history_add_batch(&customer->history, &call->batch);
 }
 
-/* Sum the rows of the customer at hand. */
+/* Sum the rows of the customer at hand; the rest of them stays in the batch. */
 static void
 build_sorted(BulkCall *call)
 {
@@ -446,7 +474,6 @@ build_sorted(BulkCall *call)
 	bulk_history_init(&call->customer, call->group_context);
 	while (bulk_sort_get(call->sort, &head))
 		add_head(call, &call->customer, head);
-	bulk_history_add_batch(&call->customer, &call->batch);
 }
 
 static Datum
@@ -454,7 +481,7 @@ result_row(BulkCall *call, bool key_is_null, Datum key, BulkHistory *history)
 {
 	Datum		value[4];
 	bool		isnull[4] = {false, false, false, false};
-	struct varlena *bytes = bulk_history_final(history);
+	struct varlena *bytes = bulk_history_final(history, &call->batch);
 
 	isnull[0] = key_is_null;
 	value[0] = key;
@@ -511,39 +538,35 @@ close_call(Datum arg)
 static BulkCall *
 open_call(FunctionCallInfo fcinfo, MemoryContext context)
 {
-	static const char *const names[] = {"source", "customer", "at", "amount"};
+	static const char *const argument[] = {"source", "customer", "at", "amount"};
+	const char *name[BULK_COLUMNS];
+	BulkSource	source;
 	BulkCall   *call;
 	MemoryContext old_context;
-	char	   *query;
 
 	for (int i = 0; i < 4; i++)
 	{
 		if (PG_ARGISNULL(i))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s must not be null", names[i])));
+					 errmsg("%s must not be null", argument[i])));
 	}
-	query = source_query(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)),
-						 NameStr(*PG_GETARG_NAME(2)), NameStr(*PG_GETARG_NAME(3)));
+	for (int i = 0; i < BULK_COLUMNS; i++)
+		name[i] = NameStr(*PG_GETARG_NAME(1 + i));
+	bulk_source_init(&source, PG_GETARG_OID(0), name);
 
 	old_context = MemoryContextSwitchTo(context);
 	call = palloc0(sizeof(BulkCall));
 	call->context = context;
+	call->owner = CurrentResourceOwner;
 	call->row_context = AllocSetContextCreate(context, "histories row", ALLOCSET_SMALL_SIZES);
 	call->group_context = AllocSetContextCreate(context, "histories group", ALLOCSET_DEFAULT_SIZES);
 	call->key_type = get_fn_expr_argtype(fcinfo->flinfo, 4);
 	call->room_for_words = 8;
 	call->word = palloc(call->room_for_words * sizeof(uint64));
 
-	/* The row reader takes the time and its zone as arguments of a call. */
-	call->row = palloc0(SizeForFunctionCallInfo(4));
-	InitFunctionCallInfoData(*call->row, palloc0(sizeof(FmgrInfo)), 4, InvalidOid, NULL, NULL);
-	call->row->flinfo->fn_mcxt = context;
 	if (!PG_ARGISNULL(5))
-	{
-		call->zone = text_to_cstring(PG_GETARG_TEXT_PP(5));
-		call->row->args[3].value = PointerGetDatum(cstring_to_text(call->zone));
-	}
+		call->zone = PG_GETARG_TEXT_PP(5);
 
 	if (get_call_result_type(fcinfo, NULL, &call->desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
@@ -557,9 +580,7 @@ open_call(FunctionCallInfo fcinfo, MemoryContext context)
 	call->receiver.mydest = DestNone;
 	MemoryContextSwitchTo(old_context);
 
-	read_source(call, query);
-	bulk_history_add_batch(&call->nobody, &call->batch);
-	bulk_sort_finish(call->sort);
+	read_source(call, &source);
 	return call;
 }
 

@@ -1,7 +1,7 @@
 /*
  * bulk.h
  *	  The parts of the bulk builder, which makes all histories of a relation:
- *	  rows are read (bulk.c), brought into the order of the customers
+ *	  rows are read (bulk.c, bulk_source.c), brought into the order of the customers
  *	  (bulk_sort.c, with the keys of bulk_key.c) and summed customer by customer
  *	  (bulk_build.c).
  */
@@ -13,7 +13,36 @@
 #include "history/history.h"
 #include "numerics/radix.h"
 #include "storage/buffile.h"
+#include "utils/relcache.h"
 #include "utils/resowner.h"
+
+/*
+ * While this is set, it is called with the rows read so far, every 65,536 rows
+ * and after the last one.  It may raise an error.  Whoever sets it resets it, in
+ * case of an error, too.
+ */
+extern void (*bulk_progress) (uint64 rows_read);
+
+/* ----- bulk_source.c: what is read ----- */
+
+enum
+{
+	BULK_CUSTOMER,
+	BULK_AT,
+	BULK_AMOUNT,
+	BULK_COLUMNS
+};
+
+typedef struct BulkSource
+{
+	Oid			relation;
+	const char *name[BULK_COLUMNS];
+	AttrNumber	column[BULK_COLUMNS];
+} BulkSource;
+
+extern void bulk_source_init(BulkSource *source, Oid relation, const char *const *name);
+extern char *bulk_source_query(const BulkSource *source);
+extern Relation bulk_source_open(const BulkSource *source);
 
 /* ----- bulk_key.c: from the customer's key to 64 bits to sort by ----- */
 
@@ -210,7 +239,7 @@ typedef struct BulkHistory
 extern void bulk_history_init(BulkHistory *history, MemoryContext context);
 extern void bulk_history_add_batch(BulkHistory *history, BulkBatch *batch);
 extern void bulk_history_add(BulkHistory *history, int32 day, amount128 units, int scale);
-extern struct varlena *bulk_history_final(BulkHistory *history);
+extern struct varlena *bulk_history_final(BulkHistory *history, BulkBatch *batch);
 
 /* A head that is not a wide one; what is gathered must be added in the end. */
 static inline void

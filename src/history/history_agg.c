@@ -293,7 +293,7 @@ state_add_row(HistoryState *state, RowReader *reader, FunctionCallInfo fcinfo)
 	DayEntry	entry;
 	Amount		amount;
 
-	if (row_reader_day(reader, fcinfo, &entry.day) != ROW_OK ||
+	if (row_reader_argument_day(reader, fcinfo, &entry.day) != ROW_OK ||
 		row_reader_amount(reader, PG_GETARG_DATUM(2), &amount) != ROW_OK)
 	{
 		state->bad++;

@@ -20,9 +20,9 @@ typedef enum RowStatus
 /* A stretch of time through which a zone's offset from UTC is the same. */
 typedef struct OffsetSpan
 {
-	pg_time_t	from;
-	pg_time_t	to;				/* exclusive */
-	long		offset;			/* seconds east of UTC */
+	TimestampTz from;
+	TimestampTz to;				/* exclusive */
+	int64		offset;			/* microseconds east of UTC */
 } OffsetSpan;
 
 #define OFFSET_SPANS	8
@@ -38,11 +38,14 @@ typedef struct RowReader
 	pg_tz	   *zone;
 	int			spans;
 	int			next_span;		/* to be overwritten next */
+	int			last_span;		/* of the time seen last */
 	OffsetSpan	span[OFFSET_SPANS];
 } RowReader;
 
 extern RowReader *row_reader_get(FunctionCallInfo fcinfo, bool lenient);
-extern RowStatus row_reader_day(RowReader *reader, FunctionCallInfo fcinfo, int32 *day);
+extern void row_reader_set_zone(RowReader *reader, text *name, MemoryContext context);
+extern RowStatus row_reader_day(RowReader *reader, Datum value, int32 *day);
+extern RowStatus row_reader_argument_day(RowReader *reader, FunctionCallInfo fcinfo, int32 *day);
 extern RowStatus row_reader_amount(RowReader *reader, Datum value, Amount *amount);
 
 #endif							/* HISTORY_AGG_H */

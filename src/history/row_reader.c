@@ -115,9 +115,9 @@ day_from_text(RowReader *reader, text *value, int32 *day)
 	return ROW_BAD;				/* not reached */
 }
 
-/* Look up a time zone by its name. */
-static void
-zone_set(RowReader *reader, text *name, MemoryContext context)
+/* See times in the zone of this name from now on. */
+void
+row_reader_set_zone(RowReader *reader, text *name, MemoryContext context)
 {
 	char	   *cname = text_to_cstring(name);
 	pg_tz	   *zone = strlen(cname) <= TZ_STRLEN_MAX ? pg_tzset(cname) : NULL;
@@ -135,56 +135,14 @@ zone_set(RowReader *reader, text *name, MemoryContext context)
 	reader->zone = zone;
 	reader->spans = 0;
 	reader->next_span = 0;
+	reader->last_span = 0;
 	pfree(cname);
 }
 
-/* The zone's offset at a time, in seconds east of UTC. */
-static long
-zone_offset(RowReader *reader, pg_time_t at)
+static inline bool
+span_has(const OffsetSpan *span, TimestampTz at)
 {
-	OffsetSpan	found;
-	int			is_dst;
-	long		after;
-	int			is_dst_after;
-
-	for (int i = 0; i < reader->spans; i++)
-	{
-		OffsetSpan *span = &reader->span[i];
-
-		if (at >= span->from && at < span->to)
-			return span->offset;
-	}
-
-	found.from = at;
-	switch (pg_next_dst_boundary(&at, &found.offset, &is_dst, &found.to,
-								 &after, &is_dst_after, reader->zone))
-	{
-		case 1:
-			break;
-		case 0:					/* no change any more */
-			found.to = PG_INT64_MAX;
-			break;
-		default:
-			ereport(ERROR,
-					(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-					 errmsg("timestamp out of range")));
-	}
-
-	/* An earlier time before the same change: the span reaches back to it. */
-	for (int i = 0; i < reader->spans; i++)
-	{
-		OffsetSpan *span = &reader->span[i];
-
-		if (span->to == found.to && span->offset == found.offset)
-		{
-			span->from = Min(span->from, found.from);
-			return span->offset;
-		}
-	}
-	reader->span[reader->next_span] = found;
-	reader->next_span = (reader->next_span + 1) % OFFSET_SPANS;
-	reader->spans = Min(reader->spans + 1, OFFSET_SPANS);
-	return found.offset;
+	return at >= span->from && at < span->to;
 }
 
 static inline int64
@@ -195,18 +153,81 @@ floor_div(int64 value, int64 divisor)
 	return value % divisor < 0 ? quotient - 1 : quotient;
 }
 
-/*
- * The day of the row at hand: argument 1, and for timestamptz the zone in
- * argument 3.  Neither is NULL.
- */
+/* Look up the zone's offset at a time, and keep it for what comes near. */
+static int64
+zone_find_offset(RowReader *reader, TimestampTz at)
+{
+	pg_time_t	seconds = floor_div(at, USECS_PER_SEC) + EPOCH_SHIFT;
+	pg_time_t	change;
+	OffsetSpan	found = {at, PG_INT64_MAX, 0};
+	long		before;
+	long		after;
+	int			is_dst;
+	int			is_dst_after;
+
+	for (int i = 0; i < reader->spans; i++)
+	{
+		if (span_has(&reader->span[i], at))
+		{
+			reader->last_span = i;
+			return reader->span[i].offset;
+		}
+	}
+
+	switch (pg_next_dst_boundary(&seconds, &before, &is_dst, &change,
+								 &after, &is_dst_after, reader->zone))
+	{
+		case 1:
+			/* a change after the last timestamp there is does not matter */
+			if (change - EPOCH_SHIFT <= PG_INT64_MAX / USECS_PER_SEC)
+				found.to = (change - EPOCH_SHIFT) * USECS_PER_SEC;
+			break;
+		case 0:					/* no change any more */
+			break;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+					 errmsg("timestamp out of range")));
+	}
+	found.offset = before * USECS_PER_SEC;
+
+	/* An earlier time before the same change: the span reaches back to it. */
+	for (int i = 0; i < reader->spans; i++)
+	{
+		OffsetSpan *span = &reader->span[i];
+
+		if (span->to == found.to && span->offset == found.offset)
+		{
+			span->from = Min(span->from, found.from);
+			reader->last_span = i;
+			return span->offset;
+		}
+	}
+	reader->last_span = reader->next_span;
+	reader->span[reader->next_span] = found;
+	reader->next_span = (reader->next_span + 1) % OFFSET_SPANS;
+	reader->spans = Min(reader->spans + 1, OFFSET_SPANS);
+	return found.offset;
+}
+
+/* The zone's offset at a time, in microseconds east of UTC. */
+static inline int64
+zone_offset(RowReader *reader, TimestampTz at)
+{
+	if (likely(reader->spans > 0 && span_has(&reader->span[reader->last_span], at)))
+		return reader->span[reader->last_span].offset;
+	return zone_find_offset(reader, at);
+}
+
+/* The day of a time; a timestamptz is seen in the zone that was set. */
 RowStatus
-row_reader_day(RowReader *reader, FunctionCallInfo fcinfo, int32 *day)
+row_reader_day(RowReader *reader, Datum value, int32 *day)
 {
 	switch (reader->day_type)
 	{
 		case DATEOID:
 			{
-				DateADT		date = PG_GETARG_DATEADT(1);
+				DateADT		date = DatumGetDateADT(value);
 
 				if (unlikely(DATE_NOT_FINITE(date)))
 					return bad_day(reader, date == DATEVAL_NOBEGIN ? "-infinity" : "infinity");
@@ -215,7 +236,7 @@ row_reader_day(RowReader *reader, FunctionCallInfo fcinfo, int32 *day)
 			}
 		case TIMESTAMPOID:
 			{
-				Timestamp	at = PG_GETARG_TIMESTAMP(1);
+				Timestamp	at = DatumGetTimestamp(value);
 
 				if (unlikely(TIMESTAMP_NOT_FINITE(at)))
 					return bad_day(reader, TIMESTAMP_IS_NOBEGIN(at) ? "-infinity" : "infinity");
@@ -224,29 +245,41 @@ row_reader_day(RowReader *reader, FunctionCallInfo fcinfo, int32 *day)
 			}
 		case TIMESTAMPTZOID:
 			{
-				TimestampTz at = PG_GETARG_TIMESTAMPTZ(1);
-				text	   *name = PG_GETARG_TEXT_PP(3);
-				pg_time_t	seconds;
+				TimestampTz at = DatumGetTimestampTz(value);
 
 				if (unlikely(TIMESTAMP_NOT_FINITE(at)))
 					return bad_day(reader, TIMESTAMP_IS_NOBEGIN(at) ? "-infinity" : "infinity");
-				if (unlikely(reader->zone_name == NULL ||
-							 VARSIZE_ANY(name) != VARSIZE_ANY(reader->zone_name) ||
-							 memcmp(name, reader->zone_name, VARSIZE_ANY(name)) != 0))
-					zone_set(reader, name, fcinfo->flinfo->fn_mcxt);
-				seconds = floor_div(at, USECS_PER_SEC);
-				seconds += zone_offset(reader, seconds + EPOCH_SHIFT);
-				*day = (int32) floor_div(seconds, SECS_PER_DAY);
+				/* timestamps end eight days before 64 bits do */
+				*day = (int32) floor_div(at + zone_offset(reader, at), USECS_PER_DAY);
 				if (unlikely(!IS_VALID_DATE(*day)))
 					return bad_day(reader, timestamptz_to_str(at));
 				return ROW_OK;
 			}
 		case TEXTOID:
-			return day_from_text(reader, PG_GETARG_TEXT_PP(1), day);
+			return day_from_text(reader, DatumGetTextPP(value), day);
 		default:
 			elog(ERROR, "unexpected day type %u", reader->day_type);
 	}
 	return ROW_BAD;				/* not reached */
+}
+
+/*
+ * The day of an aggregate's row: argument 1, and for timestamptz the zone in
+ * argument 3.  Neither is NULL.
+ */
+RowStatus
+row_reader_argument_day(RowReader *reader, FunctionCallInfo fcinfo, int32 *day)
+{
+	if (reader->day_type == TIMESTAMPTZOID)
+	{
+		text	   *name = PG_GETARG_TEXT_PP(3);
+
+		if (unlikely(reader->zone_name == NULL ||
+					 VARSIZE_ANY(name) != VARSIZE_ANY(reader->zone_name) ||
+					 memcmp(name, reader->zone_name, VARSIZE_ANY(name)) != 0))
+			row_reader_set_zone(reader, name, fcinfo->flinfo->fn_mcxt);
+	}
+	return row_reader_day(reader, PG_GETARG_DATUM(1), day);
 }
 
 /* The amount of a row. */
@@ -260,8 +293,10 @@ row_reader_amount(RowReader *reader, Datum value, Amount *amount)
 	{
 		case NUMERICOID:
 			{
-				struct varlena *number = PG_DETOAST_DATUM_PACKED(value);
+				struct varlena *number = (struct varlena *) DatumGetPointer(value);
 
+				if (unlikely(VARATT_IS_COMPRESSED(number) || VARATT_IS_EXTERNAL(number)))
+					number = PG_DETOAST_DATUM_PACKED(value);
 				status = amount_from_numeric(number, amount);
 				break;
 			}

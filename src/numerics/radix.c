@@ -15,14 +15,14 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define DIGIT_BITS			8
+#define DIGIT_BITS			10
 #define DIGIT_VALUES		(1 << DIGIT_BITS)
 
 /* So many records are sorted by insertion. */
 #define INSERTION_COUNT		24
 
 /* So many records, and their scratch, are thought to stay in the cache. */
-#define CACHED_COUNT		16384
+#define CACHED_COUNT		32768
 
 /* The number of the topmost bit that is set; bits are not 0. */
 static inline int
@@ -188,7 +188,7 @@ radix_sort(RadixRecord *records, RadixRecord *scratch, size_t count, void (*inte
 void
 radix_sort_by_top(uint64_t *values, uint64_t *scratch, size_t count)
 {
-	size_t		place[DIGIT_VALUES];
+	size_t		place[256];
 
 	if (count <= INSERTION_COUNT)
 	{
@@ -213,7 +213,7 @@ radix_sort_by_top(uint64_t *values, uint64_t *scratch, size_t count)
 		memset(place, 0, sizeof(place));
 		for (size_t i = 0; i < count; i++)
 			place[values[i] >> shift & 0xff]++;
-		for (int digit = 0; digit < DIGIT_VALUES; digit++)
+		for (int digit = 0; digit < 256; digit++)
 		{
 			size_t		here = place[digit];
 
