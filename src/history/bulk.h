@@ -12,7 +12,7 @@
 #include "history/bulk_record.h"
 #include "history/history.h"
 #include "numerics/radix.h"
-#include "storage/buffile.h"
+#include "storage/fd.h"
 #include "utils/relcache.h"
 #include "utils/resowner.h"
 
@@ -121,8 +121,8 @@ typedef struct BulkRun
 	RadixRecord *buffer;
 	RadixRecord *next;
 	RadixRecord *end;
-	int			file_number;	/* where in the file it goes on */
-	off_t		offset;
+	File		file;
+	off_t		offset;			/* where in the file it goes on */
 	int64		unread;			/* records that are still in the file; or are there any? */
 } BulkRun;
 
@@ -148,7 +148,8 @@ typedef struct BulkSort
 	Size		gathered_words; /* of the next row */
 
 	/* The runs that were written. */
-	BufFile    *file;
+	File		file;			/* 0 = none yet */
+	off_t		file_size;
 	BulkRun    *run;
 	int			runs;
 	int			room_for_runs;
@@ -158,7 +159,8 @@ typedef struct BulkSort
 	Size		buffer_records;
 	RadixHead  *heap;
 	int			heads;
-	BulkRun    *current;		/* the run that is read */
+	BulkRun    *merged;			/* those that are merged */
+	BulkRun    *current;		/* the one of them that is read */
 	uint64		key;			/* the key whose words are read */
 } BulkSort;
 
