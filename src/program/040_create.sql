@@ -82,7 +82,6 @@ CREATE TABLE %1$I.run (
     model_problem text,
     error_code text,
     error text,
-    full_build boolean NOT NULL DEFAULT false,
     phases jsonb
 );
 CREATE UNIQUE INDEX run_is_current ON %1$I.run (is_current) WHERE is_current;
@@ -136,7 +135,6 @@ COMMENT ON COLUMN %1$I.run.spend_model_id IS 'the spend model its ratings are ma
 COMMENT ON COLUMN %1$I.run.model_problem IS 'why p_alive, expected_purchases, clv and the like are NULL; NULL when there are models for all of them';
 COMMENT ON COLUMN %1$I.run.error_code IS 'SQLSTATE of the failure';
 COMMENT ON COLUMN %1$I.run.error IS 'message of the failure';
-COMMENT ON COLUMN %1$I.run.full_build IS 'whether all histories were asked to be built anew';
 COMMENT ON COLUMN %1$I.run.phases IS 'what each phase took, as far as the run came: {"read": {"seconds": 2.104, "rows": 21700000}, ...}; rows are those of the source when reading, buyers when measuring, ratings changed when publishing';
 
 CREATE SEQUENCE %1$I.progress_start;
