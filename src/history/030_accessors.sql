@@ -82,7 +82,7 @@ COMMENT ON FUNCTION customer_tier.rfm IS
 
 CREATE FUNCTION customer_tier.btyd(history customer_tier.purchase_history, as_of date, days_per_unit double precision DEFAULT 7,
 	OUT frequency double precision, OUT recency double precision, OUT age double precision, OUT monetary double precision, OUT litt double precision) RETURNS record
-	AS 'MODULE_PATHNAME', 'history_btyd' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'history_btyd' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION customer_tier.btyd IS
 	'summary for buy-till-you-die models up to and including as_of, in units of days_per_unit days (7 = weeks): frequency (repeat purchase days), recency (first to last purchase day), age (first purchase day to as_of), monetary (mean net amount of the repeat days in currency units, 0 when there is none), litt (sum of ln of the times between purchase days); NULL without a purchase day';
 
@@ -111,7 +111,7 @@ COMMENT ON COLUMN customer_tier.features.window_orders IS 'number of orders in t
 COMMENT ON COLUMN customer_tier.features.window_revenue IS 'sum of the amounts in the window, net of refunds, in currency units';
 
 CREATE FUNCTION customer_tier.features(history customer_tier.purchase_history, as_of date, window_days integer DEFAULT NULL) RETURNS customer_tier.features
-	AS 'MODULE_PATHNAME', 'history_features' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'history_features' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION customer_tier.features IS
 	'everything that a program rates by, up to and including as_of, from one reading of the history; the window is the window_days days that end with as_of, NULL for everything';
 

@@ -348,7 +348,7 @@ $query$
     SELECT CAST((customer.built).customer_id AS %7$s) AS customer_id, (customer.built).history, (customer.built).rows, (customer.built).bad, CAST(NULL AS customer_tier.purchase_history) AS profit
       FROM (
             SELECT customer_tier.histories(CAST(%1$L AS regclass), %2$L, %3$L, %4$L, CAST(NULL AS %5$s)%6$s) AS built
-            OFFSET 0
+            OFFSET '0'
            ) AS customer
 $query$,
             format('%I.%I', s.source_schema, s.source_name), s.customer, s.at, s.amount, customer_column.base_type, zone,
@@ -365,7 +365,7 @@ $query$
                    customer_tier.purchases_checked(%2$s, %3$s%4$s) AS checked%8$s
               FROM %5$s AS source%9$s
              GROUP BY %6$s
-            OFFSET 0
+            OFFSET '0'
            ) AS customer
 $query$,
             format(shown_expr, customer_expr), at_expr, amount_expr, zone, relation_text, customer_expr,
@@ -400,10 +400,10 @@ $query$
                            pg_catalog.count(*) FILTER (WHERE source.%8$I IS NOT NULL AND (%5$s) IS NOT TRUE) AS bad_lines%13$s
                       FROM %9$s AS source%14$s
                      GROUP BY %10$s, source.%8$I
-                    OFFSET 0
+                    OFFSET '0'
                    ) AS one_order
              GROUP BY one_order.customer_id
-            OFFSET 0
+            OFFSET '0'
            ) AS one_customer
 $query$,
         format(shown_expr, 'one_order.customer_id'), zone, format(shown_expr, customer_expr), at_expr, good, line_expr, amount_expr,

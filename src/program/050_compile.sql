@@ -14,6 +14,10 @@
 -- All numbers of the settings and the scorecard stand in them as literals, and
 -- the rules of tiers are those kept in tier_terms: what is edited between two
 -- refreshes changes nothing until a refresh compiles again.
+--
+-- OFFSET '0' keeps a subquery apart, so that what it computes is computed once.
+-- The quotes make it a constant of the right type at once: the planner takes a
+-- bare 0 for a limit, which would keep parallel workers out.
 
 CREATE FUNCTION customer_tier.put_function(schema name, name name, arguments text, result text, attributes text, body text, explanation text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -196,7 +200,7 @@ $query$
            customer.history
       FROM (
 %4$s
-            OFFSET 0    -- one call of features() and btyd() a customer
+            OFFSET '0'    -- one call of features() and btyd() a customer
            ) AS customer
      WHERE %5$s
 $query$,
@@ -227,18 +231,15 @@ DECLARE
 BEGIN
     RETURN format(
 $query$
-    WITH buyer AS MATERIALIZED (
+    WITH buyer AS NOT MATERIALIZED (
         SELECT features.last_day, CAST(features.recency_days AS double precision) AS recency, features.frequency, features.monetary
           FROM %1$I.features(measure.as_of) AS features
          WHERE features.orders > 0
-    ), older AS (
-        SELECT max(buyer.recency) AS oldest,
-               max(buyer.recency) FILTER (WHERE buyer.recency < (SELECT max(buyer.recency) FROM buyer)) AS next
-          FROM buyer
     ), scale AS MATERIALIZED (
         -- R among all buyers, F and M among those with an order in the window.
         SELECT count(*) AS buyers,
                max(buyer.last_day) AS newest_day,
+               max(buyer.recency) AS oldest,
                customer_tier.quantile_cuts(buyer.recency, %2$s) AS r_quantiles,
                customer_tier.balanced_cuts(buyer.frequency, %2$s) FILTER (WHERE buyer.frequency > 0) AS f_cuts,
                customer_tier.balanced_cuts(buyer.monetary, %2$s) FILTER (WHERE buyer.frequency > 0) AS m_cuts
@@ -246,9 +247,11 @@ $query$
     ), cuts AS MATERIALIZED (
         -- A cut on the oldest day of all would lift those who bought on it:
         -- it moves down to the day before, so that they have R 1.
-        SELECT (SELECT array_agg(CASE WHEN cut = older.oldest THEN coalesce(older.next, cut) ELSE cut END ORDER BY n)
+        SELECT (SELECT array_agg(CASE WHEN cut = scale.oldest
+                                      THEN coalesce((SELECT max(buyer.recency) FROM buyer WHERE buyer.recency < (SELECT scale.oldest FROM scale)), cut)
+                                      ELSE cut END ORDER BY n)
                   FROM unnest(scale.r_quantiles) WITH ORDINALITY AS c (cut, n)) AS r_cuts
-          FROM scale, older
+          FROM scale
     )
     SELECT %2$s, scale.buyers, scale.newest_day,
            cuts.r_cuts, scale.f_cuts, scale.m_cuts,

@@ -72,7 +72,7 @@ $query$
       FROM (SELECT customer_tier.btyd(history.history, $1, 7) AS b
               FROM %2$I.history
              WHERE $2 IS NULL OR customer_tier.first_day(history.history, $1) >= $2
-            OFFSET 0) AS customer
+            OFFSET '0') AS customer
      WHERE (customer.b).frequency IS NOT NULL
 $query$,
         CASE WHEN model = 'gamma-gamma'
@@ -148,7 +148,7 @@ $query$
       FROM (SELECT customer_tier.btyd(history.history, $1, 7) AS b
               FROM %1$I.history
              WHERE $2 IS NULL OR customer_tier.first_day(history.history, $1) >= $2
-            OFFSET 0) AS customer
+            OFFSET '0') AS customer
      WHERE (customer.b).frequency IS NOT NULL
 $query$, schema) INTO customers, repeaters, spenders USING as_of, s.history_complete_from;
 

@@ -55,7 +55,7 @@ $query$
     WITH customer AS MATERIALIZED (
         SELECT (h.b).frequency AS x, (h.b).recency AS t_x, (h.b).age, (h.b).monetary,
                customer_tier.expected_purchases($4, ($3)[12], (h.b).frequency, (h.b).recency, (h.b).age) AS in_a_year
-          FROM (SELECT customer_tier.btyd(history.history, $2, 7) AS b FROM %1$I.history OFFSET 0) AS h
+          FROM (SELECT customer_tier.btyd(history.history, $2, 7) AS b FROM %1$I.history OFFSET '0') AS h
          WHERE (h.b).frequency IS NOT NULL
     ), cut AS MATERIALIZED (
         SELECT customer_tier.quantile_cuts(customer.in_a_year, 10) AS cuts, count(*) AS customers
@@ -161,7 +161,7 @@ $query$
         ), customer AS MATERIALIZED (
             -- The customers it was made for, in the same deciles.
             SELECT h.history, customer_tier.score(customer_tier.expected_purchases($3, $5, (h.b).frequency, (h.b).recency, (h.b).age), $4) AS decile
-              FROM (SELECT history.history, customer_tier.btyd(history.history, $2, 7) AS b FROM %1$I.history OFFSET 0) AS h
+              FROM (SELECT history.history, customer_tier.btyd(history.history, $2, 7) AS b FROM %1$I.history OFFSET '0') AS h
              WHERE (h.b).frequency IS NOT NULL
         ), actual AS (
             SELECT coalesce(customer.decile, 0) AS decile, month.month,

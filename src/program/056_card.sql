@@ -270,18 +270,18 @@ $query$model AS MATERIALIZED (
     )%4$s, customer AS (
         SELECT features.*, %2$s AS as_of,
 %5$s
-          FROM %6$s AS features
-        OFFSET 0    -- each prediction once
+          FROM %6$s AS features%10$s
     ), valued AS (
         SELECT features.*,
                -- %7$s
                CASE WHEN features.orders > 0 THEN
                    ARRAY[%8$s] END AS dimension_values
           FROM customer AS features%9$s
-        OFFSET 0
+        OFFSET '0'
     )$query$,
         schema, as_of, run_id, ctes, customer_tier.predictions_query(s), people,
-        (SELECT string_agg(replace(replace(c.name, E'\n', ' '), E'\r', ' '), ', ' ORDER BY c.n) FROM customer_tier.card(schema, s.what_if) c), dimension_values, joins);
+        (SELECT string_agg(replace(replace(c.name, E'\n', ' '), E'\r', ' '), ', ' ORDER BY c.n) FROM customer_tier.card(schema, s.what_if) c), dimension_values, joins,
+        CASE WHEN coalesce(s.purchase_model, 'none') = 'none' THEN '' ELSE E'\n        OFFSET ''0''    -- each prediction once' END);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.values_query(name, customer_tier.program_settings, text, text, text, text, boolean, text, text) IS 'internal: common table expressions that end with "valued": features, predictions and the values of all dimensions';
@@ -493,7 +493,7 @@ $query$
                CASE WHEN points.is_rated THEN
                    customer_tier.rounded_score(%4$s) END AS score
           FROM %8$s AS points
-        OFFSET 0
+        OFFSET '0'
     )%17$s, ranked AS (
         SELECT scored.*,
                CASE WHEN scored.coverage >= %12$s THEN

@@ -40,13 +40,12 @@ $query$moment AS MATERIALIZED (
             ON kept.customer_id %5$s ranked.customer_id AND (SELECT moment.is_next OR moment.is_again FROM moment)
           LEFT JOIN decided
             ON decided.customer_id %5$s ranked.customer_id
-        OFFSET 0
+        OFFSET '0'
     ), measured AS (
         -- %6$s
         SELECT standing.*,
                CAST(ARRAY[%7$s] AS double precision[]) AS measures
           FROM standing
-        OFFSET 0
     )$query$,
         as_of, schema,
         -- Where nobody's state counts nobody is looked up.
@@ -86,7 +85,7 @@ $query$, moved AS (
         SELECT measured.*,
                customer_tier.tier_move(%1$s, %2$s) AS move
           FROM measured
-        OFFSET 0
+        OFFSET '0'
     )
     SELECT moved.customer_id, moved.first_day, moved.last_day, moved.orders, moved.purchase_days,
            moved.revenue, moved.refunded, moved.average_order,

@@ -204,7 +204,7 @@ $query$
                        (rated.tier_state).terms AS terms_id, (rated.tier_state).up_runs, (rated.tier_state).up_since, (rated.tier_state).down_runs, (rated.tier_state).down_since,
                        CASE WHEN rated.state_before IS DISTINCT FROM rated.tier_state THEN CAST(rated.state_before AS text) END AS state_before,
                        rated.moved_by, %4$s AS outside_values
-                  FROM %1$I.rate($1, $2) AS rated) AS fresh
+                  FROM (%9$s) AS rated) AS fresh
           FULL JOIN %1$I.rating AS kept ON kept.customer_id %2$s fresh.customer_id
          WHERE (%5$s) IS DISTINCT FROM (%6$s)
     ), deleted AS (
@@ -291,7 +291,9 @@ $query$, schema, equality,
         (SELECT string_agg(format('kept.%I', c), ', ') FROM unnest(stored_columns) c),
         (SELECT string_agg(format('fresh.%I', c), ', ') FROM unnest(stored_columns) c),
         (SELECT string_agg(format('%I', c), ', ') FROM unnest(stored_columns) c),
-        (SELECT string_agg(format('difference.%I', c), ', ') FROM unnest(stored_columns) c))
+        (SELECT string_agg(format('difference.%I', c), ', ') FROM unnest(stored_columns) c),
+        -- The text of rate(), not a call: its rows are not put down in between.
+        customer_tier.everyone_query(schema, customer_tier.program_settings(schema), 'CAST($1 AS date)', 'CAST($2 AS bigint)', 'ratings'))
         INTO published
         USING as_of, run_id,
               customer_tier.policy_value(schema, as_of, 'coming_days')::int,

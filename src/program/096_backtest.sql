@@ -83,7 +83,7 @@ $query$
                        customer_tier.revenue(customer_tier.within(history.history, $1 - $2 + 1, $1)) AS last_revenue,
                        customer_tier.within(history.history, $1 + 1, $1 + $2) AS next
                   FROM %1$I.history
-                OFFSET 0    -- one cut of the days to come a customer
+                OFFSET '0'    -- one cut of the days to come a customer
                ) AS h ON h.customer_id %2$s r.customer_id
          WHERE r.score IS NOT NULL
     ), total AS MATERIALIZED (

@@ -48,6 +48,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
@@ -130,6 +131,25 @@ typedef struct Run
 } Run;
 
 /*
+ * A run is maintenance: its joins and sorts may take what building an index
+ * may.  Returns the level of settings to go back to.
+ */
+static int
+take_memory(void)
+{
+	int level = NewGUCNestLevel();
+	char kilobytes[32];
+
+	if (work_mem < maintenance_work_mem)
+	{
+		snprintf(kilobytes, sizeof(kilobytes), "%d", maintenance_work_mem);
+		(void) set_config_option("work_mem", kilobytes, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	}
+	return level;
+}
+
+/*
  * Run one statement as the owner of the program.  Returns what it returns, one
  * value in the memory of SPI.
  */
@@ -140,6 +160,7 @@ execute_as_owner(Run *run, const char *sql, int nargs, Oid *types, Datum *values
 	OwnerScope scope;
 	Datum result;
 	bool isnull;
+	int settings = take_memory();
 
 	owner_enter(&scope, run->owner);
 	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) !=
@@ -148,6 +169,7 @@ execute_as_owner(Run *run, const char *sql, int nargs, Oid *types, Datum *values
 		elog(ERROR, "unexpected result of \"%s\"", sql);
 	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	owner_leave(&scope);
+	AtEOXact_GUC(true, settings);
 	return isnull ? (Datum) 0 : result;
 }
 
