@@ -256,7 +256,93 @@ INSERT INTO few VALUES (100, '2024-01-01', 1);
 SELECT count(*) FROM histories('few', 'customer', 'at', 'amount', NULL::bigint);
 WITH new AS (INSERT INTO few VALUES (101, '2024-01-01', 1) RETURNING 1)
 SELECT count(*) FROM new, histories('few', 'customer', 'at', 'amount', NULL::bigint);
+-- a STABLE function goes on with the snapshot of the statement that calls it, a VOLATILE one takes its own
+CREATE FUNCTION rows_seen(source regclass) RETURNS numeric LANGUAGE sql STABLE SET work_mem = '4MB' AS
+    $$SELECT sum(rows) FROM customer_tier.histories(source, 'customer', 'at', 'amount', NULL::bigint)$$;
+CREATE FUNCTION rows_seen_anew(source regclass) RETURNS numeric LANGUAGE sql VOLATILE AS
+    $$SELECT sum(rows) FROM customer_tier.histories(source, 'customer', 'at', 'amount', NULL::bigint)$$;
+CREATE VIEW few_view AS SELECT * FROM few;
+WITH new AS (INSERT INTO few VALUES (102, '2024-01-01', 1) RETURNING 1), seen AS MATERIALIZED (SELECT count(*) AS n FROM new)
+SELECT (SELECT count(*) FROM few) AS here, CASE WHEN n = 1 THEN rows_seen('few') END AS stable,
+       CASE WHEN n = 1 THEN rows_seen('few_view') END AS stable_view, CASE WHEN n = 1 THEN rows_seen_anew('few') END AS volatile FROM seen;
+SELECT rows_seen('few') AS afterwards;
 ROLLBACK;
+
+-- A plain table is read as it is stored, anything else by a query: the same, byte by byte.
+CREATE FUNCTION differences_of_paths(source regclass, zone text DEFAULT NULL, OUT customers bigint, OUT missing bigint, OUT wrong bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+    key_type text := (SELECT a.atttypid::regtype FROM pg_attribute a WHERE a.attrelid = source AND a.attname = 'customer');
+BEGIN
+    EXECUTE format('CREATE TEMP VIEW as_view AS SELECT * FROM %s', source);
+    EXECUTE format($query$
+        CREATE TEMP TABLE direct AS
+            SELECT (h).customer_id::text, (h).history, (h).rows, (h).bad
+              FROM (SELECT customer_tier.histories(%1$L, 'customer', 'at', 'amount', NULL::%2$s, %3$L) AS h) AS b;
+        CREATE TEMP TABLE queried AS
+            SELECT (h).customer_id::text, (h).history, (h).rows, (h).bad
+              FROM (SELECT customer_tier.histories('as_view', 'customer', 'at', 'amount', NULL::%2$s, %3$L) AS h) AS b
+    $query$, source, key_type, zone);
+    SELECT count(*) INTO customers FROM direct;
+    SELECT count(*) INTO missing FROM (TABLE queried EXCEPT ALL TABLE direct) AS d;
+    SELECT count(*) INTO wrong FROM (TABLE direct EXCEPT ALL TABLE queried) AS d;
+    DROP VIEW as_view;
+    DROP TABLE direct, queried;
+END
+$$;
+CREATE TABLE changed (dropped_1 text, amount numeric, filler text, at date, dropped_2 int, customer text);
+INSERT INTO changed SELECT 'x', money, CASE WHEN n % 3 = 0 THEN repeat('y', n) END, day, i, CASE WHEN n % 100 = 0 THEN NULL ELSE repeat('k', n % 90) || n END FROM orders_of;
+ALTER TABLE changed DROP dropped_1, DROP dropped_2;
+DELETE FROM changed WHERE amount < 1;
+UPDATE changed SET amount = amount + 1 WHERE at < '2016-01-01';
+BEGIN;
+INSERT INTO changed SELECT money, NULL, day, 'rolled back' FROM orders_of LIMIT 1000;
+ROLLBACK;
+CREATE TABLE grown AS SELECT n AS customer FROM orders_of;
+ALTER TABLE grown ADD at timestamptz DEFAULT '2024-03-31 01:30+00', ADD amount numeric DEFAULT 12.50;
+INSERT INTO grown SELECT n, day + i % 86399 * interval '1 s', money FROM orders_of;
+CREATE TABLE generated (customer int, at date, price bigint, amount bigint GENERATED ALWAYS AS (price * 2) STORED);
+INSERT INTO generated SELECT n, day, money FROM orders_of;
+\set kind STORED
+SELECT current_setting('server_version_num')::int >= 180000 AS has_virtual \gset
+\if :has_virtual
+\set kind VIRTUAL
+\endif
+CREATE TABLE made_up (customer int, at date, price bigint, amount bigint GENERATED ALWAYS AS (price * 2) :kind);
+INSERT INTO made_up SELECT n, day, money FROM orders_of;
+CREATE TABLE parent (customer int, at date, amount numeric);
+CREATE TABLE child (more text) INHERITS (parent);
+INSERT INTO parent SELECT n, day, money FROM orders_of WHERE i % 2 = 0;
+INSERT INTO child SELECT n + 1, day, money, 'x' FROM orders_of WHERE i % 2 = 1;
+CREATE MATERIALIZED VIEW kept AS SELECT n AS customer, day AS at, money AS amount FROM orders_of;
+CREATE TEMP TABLE passing AS SELECT n AS customer, day AS at, money AS amount FROM orders_of;
+CREATE TABLE of_real AS SELECT n AS customer, day AS at, money::real AS amount FROM orders_of;
+SELECT source, d.*, p.missing, p.wrong
+  FROM unnest(ARRAY['few', 'far', 'many', 'by_uuid', 'by_key_text', 'changed', 'generated', 'made_up', 'parent', 'child', 'kept', 'passing']::regclass[]) AS source,
+       differences(source) AS d, differences_of_paths(source) AS p;
+SELECT * FROM differences('grown', 'Europe/Berlin');
+SELECT * FROM differences_of_paths('grown', 'Europe/Berlin');
+SELECT * FROM differences_of_paths('of_real');
+SELECT count(*), sum(rows) FROM histories('few', 'tableoid', 'at', 'amount', NULL::oid);
+CREATE MATERIALIZED VIEW not_kept AS TABLE few WITH NO DATA;
+SELECT count(*) FROM histories('not_kept', 'customer', 'at', 'amount', NULL::bigint);
+
+-- Which way it is read: each query that is planned says so, and there is the one that asks.
+CREATE FUNCTION read_by(source regclass) RETURNS void LANGUAGE plpgsql SET debug_print_plan = on SET plan_cache_mode = force_custom_plan AS $$
+BEGIN
+    PERFORM count(*) FROM customer_tier.histories(source, 'customer', 'at', 'amount', NULL::int);
+END
+$$;
+\set VERBOSITY terse
+SET client_min_messages = log;
+SELECT read_by('generated');
+SELECT read_by('kept');
+SELECT read_by('passing');
+SELECT read_by('parent');
+SELECT read_by('of_real');
+SELECT read_by('by_date');
+SET client_min_messages = warning;
+\set VERBOSITY default
 
 -- Partitions, children, row security, and rights.
 CREATE TABLE parted (customer int, at date, amount numeric) PARTITION BY RANGE (at);
@@ -275,6 +361,33 @@ RESET ROLE;
 GRANT SELECT (customer, at, amount) ON guarded TO bulk_reader;
 SET ROLE bulk_reader;
 SELECT customer_id, rows, bad FROM histories('guarded', 'customer', 'at', 'amount', NULL::bigint);
+RESET ROLE;
+ALTER TABLE guarded DISABLE ROW LEVEL SECURITY;
+SET ROLE bulk_reader;
+SELECT count(*) FROM histories('guarded', 'customer', 'at', 'amount', NULL::bigint);
+RESET ROLE;
+REVOKE SELECT (amount) ON guarded FROM bulk_reader;
+SET ROLE bulk_reader;
+SELECT count(*) FROM histories('guarded', 'customer', 'at', 'amount', NULL::bigint);
+SELECT count(*) FROM histories('guarded', 'customer', 'at', 'customer', NULL::bigint);
+RESET ROLE;
+GRANT SELECT ON guarded TO bulk_reader;
+SELECT 'guarded'::regclass::oid AS guarded \gset
+REVOKE USAGE ON SCHEMA bulk FROM PUBLIC;
+SET ROLE bulk_reader;
+SELECT count(*) FROM customer_tier.histories(:guarded, 'customer', 'at', 'amount', NULL::bigint);
+RESET ROLE;
+GRANT USAGE ON SCHEMA bulk TO PUBLIC;
+-- the owner, who is asked only when told so, and whoever wants no rows left out silently
+ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+ALTER TABLE guarded OWNER TO bulk_reader;
+SET ROLE bulk_reader;
+SELECT count(*) FROM histories('guarded', 'customer', 'at', 'amount', NULL::bigint);
+ALTER TABLE guarded FORCE ROW LEVEL SECURITY;
+SELECT count(*) FROM histories('guarded', 'customer', 'at', 'amount', NULL::bigint);
+SET row_security = off;
+SELECT count(*) FROM histories('guarded', 'customer', 'at', 'amount', NULL::bigint);
+RESET row_security;
 RESET ROLE;
 DROP TABLE guarded;
 REVOKE USAGE ON SCHEMA public FROM bulk_reader;
