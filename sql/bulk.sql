@@ -109,6 +109,13 @@ SELECT * FROM differences('far');
 CREATE VIEW far_text AS SELECT customer::text, at, amount FROM far;
 SELECT * FROM differences('far_text');
 
+-- Many large amounts, with decimals beside them: 64 bits do not hold the sums of the last two.
+CREATE TABLE sums AS
+SELECT c AS customer, date '2024-01-01' + i % (c * 2) AS at,
+       CASE WHEN i = 0 THEN (ARRAY[1, 0.01, 0.0001, 0.000001])[c] ELSE 8000000000000 * (CASE WHEN i % 7 = 0 THEN -1 ELSE 1 END) END AS amount
+  FROM generate_series(1, 4) AS c, generate_series(0, 999) AS i;
+SELECT * FROM differences('sums');
+
 -- Keys that sort by value come in their order, customers without a key last.
 CREATE TABLE by_key2 AS SELECT NULLIF((n - 350)::smallint, 5) AS customer, day AS at, money AS amount FROM orders_of;
 INSERT INTO by_key2 SELECT unnest(ARRAY[-32768, 32767]), date '2024-01-01', 1;
