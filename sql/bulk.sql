@@ -109,10 +109,10 @@ SELECT * FROM differences('far');
 CREATE VIEW far_text AS SELECT customer::text, at, amount FROM far;
 SELECT * FROM differences('far_text');
 
--- Many large amounts, with decimals beside them: 64 bits do not hold the sums of the last two.
+-- Many large amounts, with decimals beside them: 64 bits do not hold the sums of the last one.
 CREATE TABLE sums AS
 SELECT c AS customer, date '2024-01-01' + i % (c * 2) AS at,
-       CASE WHEN i = 0 THEN (ARRAY[1, 0.01, 0.0001, 0.000001])[c] ELSE 8000000000000 * (CASE WHEN i % 7 = 0 THEN -1 ELSE 1 END) END AS amount
+       CASE WHEN i = 0 THEN (ARRAY[1, 0.01, 0.0001, 0.000001])[c] ELSE 900000000000 * (CASE WHEN i % 7 = 0 THEN -1 ELSE 1 END) END AS amount
   FROM generate_series(1, 4) AS c, generate_series(0, 999) AS i;
 SELECT * FROM differences('sums');
 

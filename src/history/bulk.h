@@ -121,9 +121,14 @@ typedef struct BulkRun
 	RadixRecord *buffer;
 	RadixRecord *next;
 	RadixRecord *end;
+	int64		unread;			/* records to be brought to the buffer; or are there any? */
+
+	/* In a file; what was read of it stands behind the records in the buffer. */
 	File		file;
 	off_t		offset;			/* where in the file it goes on */
-	int64		unread;			/* records that are still in the file; or are there any? */
+	off_t		bytes;			/* that are still there */
+	uint64	   *packed;
+	uint64	   *packed_end;
 } BulkRun;
 
 typedef struct BulkSort
@@ -150,6 +155,8 @@ typedef struct BulkSort
 	/* The runs that were written. */
 	File		file;			/* 0 = none yet */
 	off_t		file_size;
+	uint64	   *packed;			/* records to be written */
+	Size		packed_words;
 	BulkRun    *run;
 	int			runs;
 	int			room_for_runs;

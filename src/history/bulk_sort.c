@@ -25,6 +25,7 @@
 #include "fmgr.h"
 #include "history/bulk.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 #if PG_VERSION_NUM < 140000
 #include "pgstat.h"
@@ -36,6 +37,17 @@
 #define FIRST_RECORDS		2048
 #define MIN_BUFFER_RECORDS	(BLCKSZ / sizeof(RadixRecord))
 #define MAX_BUFFER_RECORDS	(32 * BLCKSZ / sizeof(RadixRecord))
+
+/*
+ * Records in a file stand in blocks of so many: a word with a bit for each
+ * record that does not have the key of the one before, those keys, and the
+ * values.  That is half of the bytes where customers have several rows a run.
+ */
+#define PACK_RECORDS		64
+#define PACK_MAX_WORDS		(1 + 2 * PACK_RECORDS)
+
+/* Words that are gathered before they are written. */
+#define PACKED_WORDS		(16 * BLCKSZ / sizeof(uint64))
 
 /* Rows whose words are asked for before they are needed. */
 #define PREFETCH			8
@@ -64,7 +76,7 @@ bulk_sort_begin(MemoryContext context, ResourceOwner owner, Size budget, BulkKey
 	sort->context = context;
 	sort->owner = owner;
 	sort->form = form;
-	sort->budget = budget;
+	sort->budget = budget - PACKED_WORDS * sizeof(uint64);
 	sort->capacity = FIRST_RECORDS;
 	sort->record = allocate_records(sort, sort->capacity);
 	if (form != NULL)
@@ -96,6 +108,8 @@ create_file(BulkSort *sort)
 {
 	ResourceOwner old_owner = CurrentResourceOwner;
 
+	if (sort->packed == NULL)
+		sort->packed = MemoryContextAlloc(sort->context, PACKED_WORDS * sizeof(uint64));
 	PrepareTempTablespaces();
 	CurrentResourceOwner = sort->owner;
 	sort->file = OpenTemporaryFile(false);
@@ -124,31 +138,95 @@ add_run(BulkSort *sort)
 	return run;
 }
 
-/* Write records to the end of the file, as those of the run there. */
-static void
-run_write(BulkSort *sort, BulkRun *run, const RadixRecord *record, Size count)
+/* Pack up to PACK_RECORDS records; returns the words it takes. */
+static int
+pack(uint64 *packed, const RadixRecord *record, int count)
 {
-	const char *bytes = (const char *) record;
-	Size		left = count * sizeof(RadixRecord);
+	uint64		key = ~record[0].key;
+	uint64		changes = 0;
+	int			words = 1;
 
+	for (int i = 0; i < count; i++)
+	{
+		uint64		changed = record[i].key != key;
+
+		/* kept if it has changed, overwritten if not */
+		packed[words] = key = record[i].key;
+		words += changed;
+		changes |= changed << i;
+	}
+	packed[0] = changes;
+	for (int i = 0; i < count; i++)
+		packed[words++] = record[i].value;
+	return words;
+}
+
+/* The same back; returns the words it took, or 0 if there are not enough. */
+static int
+unpack(const uint64 *packed, Size words, RadixRecord *record, int count)
+{
+	const uint64 *key = packed;
+	const uint64 *value;
+
+	if (words < 1)
+		return 0;
+	value = packed + 1 + pg_popcount64(packed[0]);
+	if (value + count > packed + words)
+		return 0;
+	for (int i = 0; i < count; i++)
+	{
+		key += packed[0] >> i & 1;
+		record[i].key = *key;
+		record[i].value = value[i];
+	}
+	return value + count - packed;
+}
+
+/* Write what is packed to the end of the file. */
+static void
+write_packed(BulkSort *sort)
+{
+	char	   *bytes = (char *) sort->packed;
+	Size		left = sort->packed_words * sizeof(uint64);
+
+	CHECK_FOR_INTERRUPTS();
+	pgBufferUsage.temp_blks_written += left / BLCKSZ;
 	while (left > 0)
 	{
-		int			wanted = Min(left, MAX_BUFFER_RECORDS * sizeof(RadixRecord));
-		int			written;
+		int			written = FileWrite(sort->file, bytes, left, sort->file_size,
+										WAIT_EVENT_BUFFILE_WRITE);
 
-		CHECK_FOR_INTERRUPTS();
-		written = FileWrite(sort->file, (char *) bytes, wanted, sort->file_size,
-							WAIT_EVENT_BUFFILE_WRITE);
 		if (written <= 0)
 			ereport(ERROR,
 					(errcode_for_file_access(),
 					 errmsg("could not write to file \"%s\": %m", FilePathName(sort->file))));
-		pgBufferUsage.temp_blks_written += written / BLCKSZ;
 		sort->file_size += written;
 		bytes += written;
 		left -= written;
 	}
+	sort->packed_words = 0;
+}
+
+/* Add records to a run; all but the last ones come in whole blocks. */
+static void
+run_write(BulkSort *sort, BulkRun *run, const RadixRecord *record, Size count)
+{
+	Assert(run->unread % PACK_RECORDS == 0);
+	for (Size done = 0; done < count; done += PACK_RECORDS)
+	{
+		if (PACKED_WORDS - sort->packed_words < PACK_MAX_WORDS)
+			write_packed(sort);
+		sort->packed_words += pack(sort->packed + sort->packed_words, record + done,
+								   Min(count - done, PACK_RECORDS));
+	}
 	run->unread += count;
+}
+
+static void
+run_finish(BulkSort *sort, BulkRun *run)
+{
+	write_packed(sort);
+	run->bytes = sort->file_size - run->offset;
 }
 
 /*
@@ -217,12 +295,14 @@ spill(BulkSort *sort)
 		run_write(sort, run, sort->record, sort->count);
 	else
 	{
+		Size		room = sort->capacity - sort->capacity % PACK_RECORDS;
 		Size		count;
 
 		/* the scratch is free now */
-		while ((count = gather(sort, sort->scratch, sort->capacity)) > 0)
+		while ((count = gather(sort, sort->scratch, room)) > 0)
 			run_write(sort, run, sort->scratch, count);
 	}
+	run_finish(sort, run);
 	sort->count = 0;
 	sort->words = 0;
 }
@@ -287,24 +367,23 @@ bulk_sort_make_room(BulkSort *sort, Size records, Size words)
 		resize(sort, sort->capacity, Max(sort->normal_room, words));
 }
 
-/* Read more of a run into its buffer. */
+/* Read packed records of a run, behind those that are in its buffer still. */
 static void
-run_read(BulkSort *sort, BulkRun *run)
+read_packed(BulkSort *sort, BulkRun *run)
 {
-	Size		count = Min((Size) run->unread, sort->buffer_records);
-	char	   *bytes = (char *) run->buffer;
-	Size		left = count * sizeof(RadixRecord);
+	uint64	   *start = (uint64 *) (run->buffer + PACK_RECORDS);
+	Size		kept = (char *) run->packed_end - (char *) run->packed;
+	Size		room = (sort->buffer_records - PACK_RECORDS) * sizeof(RadixRecord);
+	char	   *bytes = (char *) start + kept;
+	Size		left = Min(room - kept, (Size) run->bytes);
 
 	CHECK_FOR_INTERRUPTS();
-	run->next = run->buffer;
-	if (run->in_memory)
-	{
-		run->end = run->buffer + gather(sort, run->buffer, sort->buffer_records);
-		run->unread = sort->gathered < sort->count;
-		return;
-	}
-	run->end = run->buffer + count;
-	run->unread -= count;
+	if (kept > 0)
+		memmove(start, run->packed, kept);
+	run->packed = start;
+	run->packed_end = (uint64 *) (bytes + left);
+	run->bytes -= left;
+	pgBufferUsage.temp_blks_read += left / BLCKSZ;
 	while (left > 0)
 	{
 		int			got = FileRead(run->file, bytes, left, run->offset, WAIT_EVENT_BUFFILE_READ);
@@ -318,11 +397,35 @@ run_read(BulkSort *sort, BulkRun *run)
 					(errcode(ERRCODE_DATA_CORRUPTED),
 					 errmsg("could not read file \"%s\": it ends %zu bytes early",
 							FilePathName(run->file), left)));
-		pgBufferUsage.temp_blks_read += got / BLCKSZ;
 		run->offset += got;
 		bytes += got;
 		left -= got;
 	}
+}
+
+/* The next records of a run, which has some. */
+static void
+run_read(BulkSort *sort, BulkRun *run)
+{
+	int			count = Min(run->unread, PACK_RECORDS);
+	int			words;
+
+	run->next = run->buffer;
+	if (run->in_memory)
+	{
+		CHECK_FOR_INTERRUPTS();
+		run->end = run->buffer + gather(sort, run->buffer, sort->buffer_records);
+		run->unread = sort->gathered < sort->count;
+		return;
+	}
+	if (run->packed_end - run->packed < PACK_MAX_WORDS && run->bytes > 0)
+		read_packed(sort, run);
+	words = unpack(run->packed, run->packed_end - run->packed, run->buffer, count);
+	if (words == 0)
+		elog(ERROR, "sorted run is cut off");
+	run->packed += words;
+	run->end = run->buffer + count;
+	run->unread -= count;
 }
 
 /* Begin to merge runs, none of which is empty. */
@@ -335,6 +438,7 @@ merge_begin(BulkSort *sort, BulkRun *run, int runs)
 		if (run[i].unread > 0)
 		{
 			run[i].buffer = sort->buffers + sort->buffer_records * i;
+			run[i].packed = run[i].packed_end = NULL;
 			run_read(sort, &run[i]);
 		}
 		sort->heap[sort->heads].key = run[i].next->key;
@@ -379,6 +483,7 @@ merge_pass(BulkSort *sort, int at_once)
 			}
 		}
 		run_write(sort, merged, output, count);
+		run_finish(sort, merged);
 	}
 	pfree(output);
 	pfree(old_run);
