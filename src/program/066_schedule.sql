@@ -192,7 +192,7 @@ BEGIN
         RETURN customer_tier.schedule_lines(program, plain);
     END IF;
 
-    IF to_regprocedure('cron.schedule(text,text,text)') IS NULL AND to_regprocedure('cron.schedule(name,text,text)') IS NULL THEN
+    IF NOT EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'cron' AND p.proname = 'schedule' AND p.pronargs = 3) THEN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('pg_cron %s has no named jobs', (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'pg_cron')),
             HINT = 'Its version 1.3 brought them: ALTER EXTENSION pg_cron UPDATE;';
     END IF;
