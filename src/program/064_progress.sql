@@ -118,7 +118,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $
 DECLARE
     rows bigint;
 BEGIN
-    EXECUTE format('SELECT CASE $2 WHEN ''read'' THEN run.rows_read WHEN ''measure'' THEN run.buyers WHEN ''publish'' THEN run.changed END FROM %I.run WHERE run.run_id = $1', schema)
+    EXECUTE format('SELECT CASE $2 WHEN ''read'' THEN run.rows_scanned WHEN ''measure'' THEN run.buyers WHEN ''publish'' THEN run.changed END FROM %I.run WHERE run.run_id = $1', schema)
         INTO rows USING run_id, phase;
     RETURN coalesce(rows, 0);
 END

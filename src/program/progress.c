@@ -164,16 +164,17 @@ show_state(Progress *progress, TimestampTz now)
 {
 	double elapsed = (now - progress->phase_start) / (double) USECS_PER_SEC;
 	double expected = progress->seconds[progress->phase];
-	double remaining = 0;
-	bool known = true;
+	double remaining = expected < 0 ? -1 : Max(expected - elapsed, 0);
+	bool known;
 
-	/* What was read in half a second says how fast it goes today. */
+	/*
+	 * What was read in half a second says how fast it goes today.  Reading is
+	 * not all of the phase, so it may take longer, as it did the last time.
+	 */
 	if (progress->done > 0 && progress->total > 0 && elapsed >= 0.5)
-		remaining = elapsed * (progress->total - progress->done) / progress->done;
-	else if (expected >= 0)
-		remaining = Max(expected - elapsed, 0);
-	else
-		known = false;
+		remaining =
+			Max(remaining, elapsed * (progress->total - progress->done) / progress->done);
+	known = remaining >= 0;
 	for (int i = progress->phase + 1; i < progress->kind->n_phases; i++)
 	{
 		known = known && progress->seconds[i] >= 0;
@@ -222,7 +223,8 @@ progress_rows(Progress *progress, uint64 done)
 	/* An estimate that was too low. */
 	if (progress->total > 0)
 		progress->total = Max(progress->total, done);
-	if (now - progress->last_shown >= USECS_PER_SEC / SHOWN_PER_SECOND)
+	if (now - progress->last_shown >= USECS_PER_SEC / SHOWN_PER_SECOND ||
+		done == progress->total)
 		show_state(progress, now);
 }
 

@@ -37,6 +37,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "history/bulk.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
@@ -362,6 +363,40 @@ finish_phase(Run *run, const Phase *phase, TimestampTz start)
 								seconds)));
 }
 
+/* The run whose rows are being read. */
+static Progress *counted = NULL;
+
+static void
+count_rows(uint64 rows_read)
+{
+	progress_rows(counted, rows_read);
+}
+
+/* Do what a phase does, and show how many rows of the source it has read. */
+static void
+run_phase(Run *run, const Phase *phase)
+{
+	Progress *outer = counted;
+
+	if (strcmp(phase->key, "read") != 0)
+	{
+		(void) execute_for_run(run, phase->sql, NULL);
+		return;
+	}
+	PG_TRY();
+	{
+		counted = &run->shown;
+		bulk_progress = count_rows;
+		(void) execute_for_run(run, phase->sql, NULL);
+	}
+	PG_FINALLY();
+	{
+		counted = outer;
+		bulk_progress = outer != NULL ? count_rows : NULL;
+	}
+	PG_END_TRY();
+}
+
 /* Do the work.  Returns false when it was not begun, see take_turn(). */
 static bool
 run_phases(Run *run)
@@ -391,7 +426,7 @@ run_phases(Run *run)
 			expect(run);
 			progress_start(&run->shown, run->run_id);
 		}
-		(void) execute_for_run(run, phase->sql, NULL);
+		run_phase(run, phase);
 		finish_phase(run, phase, start);
 	}
 	(void) execute_for_run(run, "SELECT customer_tier.keep_phases($1, $2, $3)",
