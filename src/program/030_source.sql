@@ -293,6 +293,8 @@ DECLARE
     good text;              -- whether an order line can be used
     only_one text;          -- the condition for one customer alone
     relation_text text;     -- what is read
+    place CONSTANT text := CASE WHEN relation IS NULL THEN customer_tier.where_built(s) ELSE 'here' END;   -- where histories are built
+    built text;             -- the call that builds them here
 BEGIN
     relation_text := coalesce(relation, format('%I.%I', s.source_schema, s.source_name));
     SELECT * INTO customer_column FROM customer_tier.relation_column(source, s.customer);
@@ -312,7 +314,7 @@ BEGIN
     IF at_column.type <> at_column.base_type THEN
         at_expr := format('CAST(%s AS %s)', at_expr, at_column.base_type);
     END IF;
-    zone := CASE WHEN at_column.base_type = 'timestamptz'::regtype THEN format(', %L', s.time_zone) ELSE '' END;
+    zone := CASE WHEN at_column.base_type = 'timestamptz'::regtype THEN format(CASE place WHEN 'here' THEN ', %L' ELSE ', CAST(%L AS customer_tier.time_zone)' END, s.time_zone) ELSE '' END;
 
     -- Integers as bigint; real through its shortest decimal, so that 0.1 is 0.1.
     amount_expr := format('source.%I', s.amount);
@@ -329,10 +331,10 @@ BEGIN
     IF s.margin_column IS NOT NULL THEN
         SELECT * INTO margin_column FROM customer_tier.relation_column(source, s.margin_column);
         margin_expr := format('CAST(source.%I AS %s)', s.margin_column, margin_column.base_type);
-        amount_expr := format('CASE WHEN (%s BETWEEN -1 AND 1) IS NOT FALSE THEN %s END', margin_expr, amount_expr);
+        amount_expr := format('CASE WHEN %1$s IS NULL OR %1$s BETWEEN -1 AND 1 THEN %2$s END', margin_expr, amount_expr);
         margin_expr := CASE WHEN margin_column.base_type IN ('real'::regtype, 'double precision'::regtype)
                             THEN format('coalesce(CAST(CAST(%s AS text) AS numeric), %s)', margin_expr, s.margin)
-                            ELSE format('coalesce(CAST(%s AS numeric), %s)', margin_expr, s.margin) END;
+                            ELSE format('CASE WHEN %1$s IS NULL THEN %2$s ELSE CAST(%1$s AS numeric) END', margin_expr, s.margin) END;
     END IF;
     line_expr := CASE WHEN amount_column.base_type IN ('real'::regtype, 'double precision'::regtype)
                       THEN format('CAST(CAST(%s AS text) AS numeric)', amount_expr)
@@ -342,16 +344,23 @@ BEGIN
     -- Everybody's histories of plain rows are built in one go.
     IF s.order_id IS NULL AND s.margin_column IS NULL AND one_key IS NULL AND relation IS NULL
        AND customer_tier.key_is_exact(customer_column.base_type, customer_column.collation_oid) AND customer_tier.histories_offers(customer_column.base_type) THEN
+        built := format('customer_tier.histories(CAST(%%source%% AS regclass), %L, %L, %L, CAST(NULL AS %s)%s)', s.customer, s.at, s.amount, customer_column.base_type,
+                        CASE WHEN zone <> '' THEN format(', %L', s.time_zone) ELSE '' END);
+    END IF;
+    IF place = 'parts' AND one_key IS NULL THEN
+        RETURN customer_tier.parts_query(s, format('customer_tier.purchases_checked(%s, %s%s)', at_expr, amount_expr, zone),
+                                         CASE WHEN s.margin_column IS NOT NULL THEN format('customer_tier.purchases_checked(%s, %s%s)', at_expr, profit_expr, zone) END, built);
+    ELSIF place = 'here' AND built IS NOT NULL THEN
         RETURN format(
 $query$
     -- Every row is an order.
-    SELECT CAST((customer.built).customer_id AS %7$s) AS customer_id, (customer.built).history, (customer.built).rows, (customer.built).bad, CAST(NULL AS customer_tier.purchase_history) AS profit
+    SELECT CAST((customer.built).customer_id AS %2$s) AS customer_id, (customer.built).history, (customer.built).rows, (customer.built).bad, CAST(NULL AS customer_tier.purchase_history) AS profit
       FROM (
-            SELECT customer_tier.histories(CAST(%1$L AS regclass), %2$L, %3$L, %4$L, CAST(NULL AS %5$s)%6$s) AS built
+            SELECT %1$s AS built
             OFFSET '0'
            ) AS customer
 $query$,
-            format('%I.%I', s.source_schema, s.source_name), s.customer, s.at, s.amount, customer_column.base_type, zone,
+            replace(built, '%source%', format('%L', format('%I.%I', s.source_schema, s.source_name))),
             format_type(customer_column.type, -1));    -- a cast to "character" would cut it to one
     END IF;
 

@@ -77,7 +77,9 @@ BEGIN
             -- processor's cache, or a sort, beats one of a million groups.
             -- That makes an index on the customer look good, which it is for one
             -- customer; whoever reads all rows had better not jump about.
-            'LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET work_mem = ''4MB'' SET random_page_cost = 10',
+            -- Partitions by customer are grouped one by one: where they are, if
+            -- that is on other servers.
+            'LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET work_mem = ''4MB'' SET random_page_cost = 10 SET enable_partitionwise_aggregate = on SET enable_partitionwise_join = on',
             customer_tier.source_query(s),
             'the source as it is now: purchase history, rows and bad rows of every customer, and what was earned when there is a margin column; rows without a customer stand under NULL. Stable, so that it sees what the statement around it sees');
     END IF;
