@@ -406,7 +406,7 @@ $query$
                            pg_catalog.sum(%6$s) FILTER (WHERE %5$s) AS amount,
                            customer_tier.purchases_checked(%4$s, %7$s%2$s) FILTER (WHERE source.%8$I IS NULL) AS loose,
                            pg_catalog.count(*) AS lines,
-                           pg_catalog.count(*) FILTER (WHERE source.%8$I IS NOT NULL AND (%5$s) IS NOT TRUE) AS bad_lines%13$s
+                           pg_catalog.count(source.%8$I) - pg_catalog.count(*) FILTER (WHERE %5$s) AS bad_lines%13$s
                       FROM %9$s AS source%14$s
                      GROUP BY %10$s, source.%8$I
                     OFFSET '0'
