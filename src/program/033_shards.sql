@@ -15,12 +15,12 @@
 -- collation but that of a column.
 
 CREATE FUNCTION customer_tier.foreign_parts(source regclass)
-RETURNS TABLE (part regclass, server name, is_postgres boolean, extensions text, builds boolean)
+RETURNS TABLE (part regclass, root regclass, server name, is_postgres boolean, extensions text, builds boolean)
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE part (relation, relkind) AS (
-        SELECT c.oid, c.relkind FROM pg_class c WHERE c.oid = source
+    WITH RECURSIVE part (relation, relkind, root) AS (
+        SELECT c.oid, c.relkind, CAST(NULL AS oid) FROM pg_class c WHERE c.oid = source
         UNION
-        SELECT c.oid, c.relkind
+        SELECT c.oid, c.relkind, CASE WHEN part.relkind = 'p' THEN coalesce(part.root, part.relation) END
           FROM part
           CROSS JOIN LATERAL (SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = part.relation AND part.relkind = 'p'
                               UNION ALL
@@ -30,7 +30,7 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
                                WHERE r.ev_class = part.relation AND part.relkind = 'v') AS below (relation)
           JOIN pg_class c ON c.oid = below.relation
     )
-    SELECT part.relation::regclass, s.srvname, p.proname = 'postgres_fdw_handler', o.extensions,
+    SELECT part.relation::regclass, part.root::regclass, s.srvname, p.proname = 'postgres_fdw_handler', o.extensions,
            -- a list of identifiers
            coalesce(p.proname = 'postgres_fdw_handler' AND o.extensions ~* '(^|,)\s*"?customer_tier"?\s*(,|$)', false)
       FROM part
@@ -41,7 +41,7 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
       LEFT JOIN LATERAL (SELECT option_value FROM pg_options_to_table(s.srvoptions) WHERE option_name = 'extensions') AS o (extensions) ON true
      ORDER BY part.relation
 $$;
-COMMENT ON FUNCTION customer_tier.foreign_parts(regclass) IS 'internal: the foreign tables that a relation reads, through views and partitions: the server, whether postgres_fdw reads it, its option extensions, and whether that lets the server build histories';
+COMMENT ON FUNCTION customer_tier.foreign_parts(regclass) IS 'internal: the foreign tables that a relation reads, through views and partitions: the partitioned table they are read through, the server, whether postgres_fdw reads it, its option extensions, and whether that lets the server build histories';
 
 CREATE FUNCTION customer_tier.is_split_by(source regclass, key name) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -80,6 +80,11 @@ BEGIN
                             'Upgrade PostgreSQL, or set margin_column to NULL.'::text;
     END IF;
 
+    RETURN QUERY
+        SELECT format('%s reads %s, which is not partitioned by "%s"', source, root.relation, s.customer),
+               format('Make %s the source, or partition it by the customer under the name that the source has for it.', root.relation)
+          FROM (SELECT DISTINCT f.root FROM customer_tier.foreign_parts(source) AS f) AS root (relation)
+         WHERE root.relation <> source AND NOT customer_tier.is_split_by(root.relation, s.customer);
     IF is_partitioned AND NOT customer_tier.is_split_by(source, s.customer) THEN
         -- Each partition is read by its own name.
         IF s.order_id IS NOT NULL THEN
@@ -89,7 +94,7 @@ BEGIN
         FOR leaf IN SELECT t.relid, t.isleaf, c.relrowsecurity
                       FROM pg_partition_tree(source) t JOIN pg_class c ON c.oid = t.relid LOOP
             IF leaf.relrowsecurity THEN
-                RETURN QUERY SELECT format('%s has row security, which holds for rows that are read through %s', leaf.relid, source),
+                RETURN QUERY SELECT format('row security of %s would not be the same if the partitions of %s were read one by one', leaf.relid, source),
                                     'Put the policies on the shards.'::text;
             ELSIF leaf.isleaf AND EXISTS (SELECT FROM unnest(ARRAY[s.customer, s.at, s.amount, s.margin_column]) AS needed (name)
                                            WHERE needed.name IS NOT NULL AND NOT has_column_privilege(leaf.relid, needed.name::text, 'SELECT')) THEN
