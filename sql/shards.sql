@@ -146,6 +146,18 @@ SELECT * FROM place_of('yearly');
 SELECT place FROM place_of('yearly', margin_column => 'margin');
 RESET ROLE;
 
+-- Citus is asked for histories where it has the rows by customer.  Its catalog
+-- is played here by a table of that name, for a moment.
+BEGIN;
+SET LOCAL allow_system_table_mods = on;
+CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod "char", partkey text);
+CREATE FUNCTION pg_catalog.column_to_column_name(regclass, text) RETURNS text LANGUAGE sql AS 'SELECT $2';
+CREATE VIEW seen_orders AS SELECT * FROM orders WHERE amount > 0;
+INSERT INTO pg_catalog.pg_dist_partition VALUES ('orders', 'h', 'customer_id'), ('by_time', 'h', 'line'), ('by_customer', 'n', NULL);
+SELECT source, p.place FROM unnest('{orders,seen_orders,by_customer,by_time}'::text[]) AS source, place_of(source) AS p;
+ROLLBACK;
+SELECT place FROM place_of('orders');
+
 -- What a DBA is told.
 SELECT customer_tier.create_program('yearly', 'shards.yearly', 'customer_id', 'at', 'amount');
 SELECT customer_tier.create_program('local', 'shards.by_time', 'customer_id', 'at', 'amount');

@@ -13,9 +13,11 @@
 -- the server itself or of an extension that the option extensions of the
 -- foreign server names; no casts by way of text; no types of one's own; no
 -- collation but that of a column.
+--
+-- Citus sends GROUP BY customer whole where the customer is the distribution
+-- column, whatever is in it.
 
-CREATE FUNCTION customer_tier.foreign_parts(source regclass)
-RETURNS TABLE (part regclass, root regclass, server name, is_postgres boolean, extensions text, builds boolean)
+CREATE FUNCTION customer_tier.relations_read(source regclass) RETURNS TABLE (relation regclass, relkind "char", root regclass)
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE part (relation, relkind, root) AS (
         SELECT c.oid, c.relkind, CAST(NULL AS oid) FROM pg_class c WHERE c.oid = source
@@ -30,16 +32,23 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
                                WHERE r.ev_class = part.relation AND part.relkind = 'v') AS below (relation)
           JOIN pg_class c ON c.oid = below.relation
     )
-    SELECT part.relation::regclass, part.root::regclass, s.srvname, p.proname = 'postgres_fdw_handler', o.extensions,
+    SELECT part.relation::regclass, part.relkind, part.root::regclass FROM part
+$$;
+COMMENT ON FUNCTION customer_tier.relations_read(regclass) IS 'internal: a relation and what it reads, through views and partitions; of a partition the table that it is read through';
+
+CREATE FUNCTION customer_tier.foreign_parts(source regclass)
+RETURNS TABLE (part regclass, root regclass, server name, is_postgres boolean, extensions text, builds boolean)
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.relation, r.root, s.srvname, p.proname = 'postgres_fdw_handler', o.extensions,
            -- a list of identifiers
            coalesce(p.proname = 'postgres_fdw_handler' AND o.extensions ~* '(^|,)\s*"?customer_tier"?\s*(,|$)', false)
-      FROM part
-      JOIN pg_foreign_table f ON f.ftrelid = part.relation
+      FROM customer_tier.relations_read(source) AS r
+      JOIN pg_foreign_table f ON f.ftrelid = r.relation
       JOIN pg_foreign_server s ON s.oid = f.ftserver
       JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
       LEFT JOIN pg_proc p ON p.oid = w.fdwhandler
       LEFT JOIN LATERAL (SELECT option_value FROM pg_options_to_table(s.srvoptions) WHERE option_name = 'extensions') AS o (extensions) ON true
-     ORDER BY part.relation
+     ORDER BY CAST(r.relation AS oid)
 $$;
 COMMENT ON FUNCTION customer_tier.foreign_parts(regclass) IS 'internal: the foreign tables that a relation reads, through views and partitions: the partitioned table they are read through, the server, whether postgres_fdw reads it, its option extensions, and whether that lets the server build histories';
 
@@ -51,6 +60,24 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
       LEFT JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
 $$;
 COMMENT ON FUNCTION customer_tier.is_split_by(regclass, name) IS 'internal: whether a table is partitioned by this column alone, and so are its partitions that are partitioned again';
+
+CREATE FUNCTION customer_tier.is_distributed_by(source regclass, key name) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    is_distributed boolean;
+BEGIN
+    -- The catalog of Citus, where there is one.
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE 'SELECT EXISTS (SELECT FROM customer_tier.relations_read($1) AS r
+                              JOIN pg_catalog.pg_dist_partition AS d ON d.logicalrelid = r.relation
+                             WHERE d.partmethod = ''h'' AND pg_catalog.column_to_column_name(d.logicalrelid, d.partkey) = $2)'
+        INTO is_distributed USING source, key::text;
+    RETURN is_distributed;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.is_distributed_by(regclass, name) IS 'internal: whether Citus has the rows of a relation, or of what a view reads, by this column on its workers';
 
 CREATE FUNCTION customer_tier.remote_obstacles(s customer_tier.program_settings) RETURNS TABLE (problem text, hint text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -112,7 +139,9 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $
 DECLARE
     source regclass := to_regclass(format('%I.%I', s.source_schema, s.source_name));
 BEGIN
-    IF NOT EXISTS (SELECT FROM customer_tier.foreign_parts(source) AS f WHERE f.builds)
+    IF customer_tier.is_distributed_by(source, s.customer) THEN
+        RETURN 'there';
+    ELSIF NOT EXISTS (SELECT FROM customer_tier.foreign_parts(source) AS f WHERE f.builds)
        OR EXISTS (SELECT FROM customer_tier.remote_obstacles(s)) THEN
         RETURN 'here';
     ELSIF (SELECT c.relkind <> 'p' FROM pg_class c WHERE c.oid = source) OR customer_tier.is_split_by(source, s.customer) THEN
