@@ -163,6 +163,25 @@ SKIP:
 same_rows($coordinator, q{SELECT customer_id, orders, revenue, score FROM by_customer.rate_one(17, '2024-09-30')},
 	q{SELECT customer_id, orders, revenue, score FROM by_customer_copy.rate_one(17, '2024-09-30')}, 'one customer, now');
 
+is($coordinator->safe_psql('postgres', q{SELECT count(*) FROM customer_tier.check_program('by_customer')}), '0', 'check_program reads the shards');
+same_rows($coordinator, q{SELECT "check", rows, share FROM customer_tier.audit('by_customer')}, q{SELECT "check", rows, share FROM customer_tier.audit('by_customer_copy')}, 'audit reads them as it reads the copy');
+
+# ---- the shards are read as the program's owner, whoever refreshes
+
+my $superuser = $shards[0]->safe_psql('postgres', 'SELECT current_user');
+$coordinator->safe_psql(
+	'postgres', q{
+	CREATE ROLE shopkeeper;
+	GRANT CREATE ON DATABASE postgres TO shopkeeper;
+	GRANT SELECT ON orders TO shopkeeper;
+	SET ROLE shopkeeper;
+	SELECT customer_tier.create_program('owned', 'orders', 'customer_id', 'at', 'amount', time_zone => 'Asia/Shanghai', max_bad_share => 1)});
+my ($owned_status, $owned_out, $owned_err) = $coordinator->psql('postgres', q{CALL customer_tier.refresh('owned', '2024-09-30')});
+like($owned_err, qr/user mapping not found for "shopkeeper"/, 'the owner needs a user mapping');
+$coordinator->safe_psql('postgres', "CREATE USER MAPPING FOR shopkeeper SERVER shard_$_ OPTIONS (user '$superuser', password_required 'false')") foreach (1, 2);
+$coordinator->safe_psql('postgres', q{CALL customer_tier.refresh('owned', '2024-09-30')});
+same_rows($coordinator, 'TABLE owned.ratings', 'TABLE by_customer_copy.ratings', 'with a mapping, and no right on the partitions: the same ratings');
+
 # ---- what keeps the histories from being built there is said, and costs no result
 
 $coordinator->safe_psql('postgres', 'ALTER SERVER shard_2 OPTIONS (DROP extensions)');
