@@ -33,9 +33,20 @@ CREATE TYPE customer_tier.program_settings AS (
     track_customer name,
     watermark name,
     watermark_lag text,
+    currency name,
+    rates_schema name,
+    rates_name name,
+    rates_currency name,
+    rates_day name,
+    rates_rate name,
+    identities_schema name,
+    identities_name name,
+    identities_key name,
+    identities_customer name,
+    schema name,
     what_if jsonb
 );
-COMMENT ON TYPE customer_tier.program_settings IS 'the settings of a program: the one row of <schema>.settings, whose columns explain themselves; and changes of tiers, policy and scorecard that are tried out (NULL = none)';
+COMMENT ON TYPE customer_tier.program_settings IS 'the settings of a program: the one row of <schema>.settings, whose columns explain themselves; the schema; and changes of tiers, policy and scorecard that are tried out (NULL = none)';
 
 CREATE FUNCTION customer_tier.program_settings(schema name) RETURNS customer_tier.program_settings
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -51,6 +62,7 @@ BEGIN
     END IF;
     EXECUTE format('SELECT (jsonb_populate_record(CAST(NULL AS customer_tier.program_settings), to_jsonb(settings))).* FROM %I.settings', schema) INTO s;
     s.tracking := coalesce(s.tracking, 'full');     -- a schema from before there was a choice
+    s.schema := program_settings.schema;
     RETURN s;
 END
 $$;
@@ -150,11 +162,11 @@ BEGIN
             format('column "%s" of %I.%I has type %s, which is not the time of an order (option "%s")',
                    column_name, relation_schema, relation_name, col.declared, option),
             'Use a column of type date, timestamp or timestamptz; a view can convert it, as with to_timestamp(seconds).'::text;
-    ELSIF kind IN ('amount', 'share') AND col.base_type NOT IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype,
+    ELSIF kind IN ('amount', 'share', 'rate') AND col.base_type NOT IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype,
                                                     'real'::regtype, 'double precision'::regtype, 'numeric'::regtype) THEN
         RETURN QUERY SELECT '42804',
             format('column "%s" of %I.%I has type %s, which is not %s (option "%s")',
-                   column_name, relation_schema, relation_name, col.declared, CASE kind WHEN 'amount' THEN 'an amount' ELSE 'a share' END, option),
+                   column_name, relation_schema, relation_name, col.declared, CASE kind WHEN 'amount' THEN 'an amount' WHEN 'rate' THEN 'a rate of exchange' ELSE 'a share' END, option),
             CASE WHEN col.base_type = 'money'::regtype AND kind = 'amount'
                  THEN 'Read it through a view that casts it: amount::numeric.'
                  ELSE 'Use a column of type numeric, smallint, integer, bigint, real or double precision; a view can convert it.' END;
@@ -165,7 +177,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.column_problems(text, name, name, name, text) IS 'internal: what is wrong with the column an option names; kind is key, order, day, amount or share; no row = nothing';
+COMMENT ON FUNCTION customer_tier.column_problems(text, name, name, name, text) IS 'internal: what is wrong with the column an option names; kind is key, order, day, amount, share or rate; no row = nothing';
 
 CREATE FUNCTION customer_tier.settings_problems(s customer_tier.program_settings)
 RETURNS TABLE (code text, problem text, hint text)
@@ -197,7 +209,7 @@ BEGIN
             RETURN QUERY SELECT p.code, p.problem, p.hint
                 FROM customer_tier.column_problems('customers_key', s.customers_schema, s.customers_name, s.customers_key, 'key') p;
             IF NOT FOUND AND source_is_there THEN
-                key_type := (SELECT c.base_type FROM customer_tier.relation_column(to_regclass(format('%I.%I', s.source_schema, s.source_name)), s.customer) c);
+                key_type := (SELECT c.base_type FROM customer_tier.program_key(s) c);
                 master_type := (SELECT c.base_type FROM customer_tier.relation_column(to_regclass(format('%I.%I', s.customers_schema, s.customers_name)), s.customers_key) c);
                 IF master_type <> key_type
                    AND NOT EXISTS (SELECT FROM pg_cast WHERE castsource = master_type AND casttarget = key_type AND castcontext = 'i') THEN
@@ -264,6 +276,7 @@ BEGIN
     RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.model_settings_problems(s) p;
     IF source_is_there THEN
         RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.tracking_settings_problems(s) p;
+        RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.source_settings_problems(s) p;
     END IF;
 END
 $$;
@@ -276,7 +289,8 @@ COMMENT ON FUNCTION customer_tier.is_time_zone(text) IS 'internal: whether the s
 CREATE FUNCTION customer_tier.source_query(s customer_tier.program_settings, one_key text DEFAULT NULL, relation text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    source regclass := to_regclass(format('%I.%I', s.source_schema, s.source_name));
+    told customer_tier.program_settings := s;
+    source regclass;
     customer_column record;
     at_column record;
     amount_column record;
@@ -296,6 +310,8 @@ DECLARE
     place CONSTANT text := CASE WHEN relation IS NULL THEN customer_tier.where_built(s) ELSE 'here' END;   -- where histories are built
     built text;             -- the call that builds them here
 BEGIN
+    s := customer_tier.effective_source(told);
+    source := to_regclass(format('%I.%I', s.source_schema, s.source_name));
     relation_text := coalesce(relation, format('%I.%I', s.source_schema, s.source_name));
     SELECT * INTO customer_column FROM customer_tier.relation_column(source, s.customer);
     SELECT * INTO at_column FROM customer_tier.relation_column(source, s.at);
@@ -303,6 +319,11 @@ BEGIN
 
     customer_expr := format('source.%I', s.customer);
     only_one := CASE WHEN one_key IS NULL THEN '' ELSE format(E'\n             WHERE %s %s %s', customer_expr, customer_tier.key_equality(customer_column.base_type), one_key) END;
+    -- The customer comes out of joins there: an index can only help with the keys that go in.
+    IF one_key IS NOT NULL AND told.schema IS NOT NULL AND (told.identities_name IS NOT NULL OR customer_tier.has_merges(told.schema)) THEN
+        only_one := format(E'%s\n               AND source.source_customer %s ANY (ARRAY(%s))', only_one,
+                           customer_tier.source_key_equality(told), customer_tier.source_keys(told, one_key));
+    END IF;
     IF customer_tier.key_is_exact(customer_column.base_type, customer_column.collation_oid) THEN
         shown_expr := '%s';
     ELSE

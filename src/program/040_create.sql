@@ -284,7 +284,15 @@ CREATE FUNCTION customer_tier.create_program(
     track regclass DEFAULT NULL,
     track_customer name DEFAULT NULL,
     watermark name DEFAULT NULL,
-    watermark_lag text DEFAULT NULL
+    watermark_lag text DEFAULT NULL,
+    currency name DEFAULT NULL,
+    rates regclass DEFAULT NULL,
+    rates_currency name DEFAULT 'currency',
+    rates_day name DEFAULT 'day',
+    rates_rate name DEFAULT 'rate',
+    identities regclass DEFAULT NULL,
+    identities_key name DEFAULT 'external_id',
+    identities_customer name DEFAULT 'customer_id'
 ) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -344,6 +352,24 @@ BEGIN
                 HINT = 'Name the table whose changes are tracked: track => ''public.orders''.';
         END IF;
     END IF;
+    IF rates IS NOT NULL THEN
+        SELECT n.nspname, c.relname INTO s.rates_schema, s.rates_name
+          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = rates;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+                MESSAGE = format('relation %s does not exist (option "rates")', rates),
+                HINT = 'Name the relation of the rates of exchange: rates => ''public.rates''.';
+        END IF;
+    END IF;
+    IF identities IS NOT NULL THEN
+        SELECT n.nspname, c.relname INTO s.identities_schema, s.identities_name
+          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = identities;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+                MESSAGE = format('relation %s does not exist (option "identities")', identities),
+                HINT = 'Name the identity map: identities => ''public.identities''.';
+        END IF;
+    END IF;
     s.program := create_program.name;
     s.customer := create_program.customer;
     s.at := create_program.at;
@@ -368,6 +394,12 @@ BEGIN
     s.track_customer := create_program.track_customer;
     s.watermark := create_program.watermark;
     s.watermark_lag := create_program.watermark_lag;
+    s.currency := create_program.currency;
+    s.rates_currency := create_program.rates_currency;
+    s.rates_day := create_program.rates_day;
+    s.rates_rate := create_program.rates_rate;
+    s.identities_key := create_program.identities_key;
+    s.identities_customer := create_program.identities_customer;
     FOR wrong IN SELECT * FROM customer_tier.settings_problems(s) LOOP
         RAISE EXCEPTION USING ERRCODE = wrong.code, MESSAGE = wrong.problem, HINT = wrong.hint;
     END LOOP;
@@ -405,7 +437,7 @@ BEGIN
     END IF;
 
     -- Make it.
-    SELECT c.declared || c.collate_clause INTO key_type FROM customer_tier.relation_column(source, s.customer) c;
+    SELECT c.declared || c.collate_clause INTO key_type FROM customer_tier.program_key(s) c;
     EXECUTE format('CREATE SCHEMA %I', new_schema);
     EXECUTE format('COMMENT ON SCHEMA %I IS %L', new_schema, format('customer_tier program "%s"', create_program.name));
     PERFORM customer_tier.create_tables(new_schema, key_type);
@@ -430,7 +462,7 @@ BEGIN
     RETURN create_program.name;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.create_program(text, regclass, name, name, name, name, name, regclass, name, text, text, text, int, float8[], text, numeric, text, text, int, numeric, numeric, name, int, int, date, text, regclass, name, name, text) IS
+COMMENT ON FUNCTION customer_tier.create_program(text, regclass, name, name, name, name, name, regclass, name, text, text, text, int, float8[], text, numeric, text, text, int, numeric, numeric, name, int, int, date, text, regclass, name, name, text, name, regclass, name, name, name, regclass, name, name) IS
     'make a program: ratings of the customers of an order table, in a schema of its own; returns its name. Then CALL customer_tier.refresh(name)';
 
 CREATE FUNCTION customer_tier.add_segments(schema name) RETURNS void

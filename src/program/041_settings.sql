@@ -37,7 +37,17 @@ CREATE TABLE %1$I.settings (
     track_name name,
     track_customer name,
     watermark name,
-    watermark_lag text
+    watermark_lag text,
+    currency name,
+    rates_schema name,
+    rates_name name,
+    rates_currency name,
+    rates_day name,
+    rates_rate name,
+    identities_schema name,
+    identities_name name,
+    identities_key name,
+    identities_customer name
 );
 COMMENT ON TABLE %1$I.settings IS 'what the program was told, one row; change it with UPDATE, the next refresh follows it';
 COMMENT ON COLUMN %1$I.settings.only_row IS 'holds the table to one row';
@@ -71,6 +81,16 @@ COMMENT ON COLUMN %1$I.settings.track_name IS 'table whose changes are tracked b
 COMMENT ON COLUMN %1$I.settings.track_customer IS 'column of that table: the customer key; NULL = the column has the name it has in the source';
 COMMENT ON COLUMN %1$I.settings.watermark IS 'column of the source that only grows: a number, or when a row was last changed; NULL = none';
 COMMENT ON COLUMN %1$I.settings.watermark_lag IS 'rows so far below the highest watermark are read again, because they may have become visible late: an interval or a number; NULL = 10 minutes, or 10000';
+COMMENT ON COLUMN %1$I.settings.currency IS 'column of the source: the currency of the amount; NULL = all amounts are in one';
+COMMENT ON COLUMN %1$I.settings.rates_schema IS 'schema of the rates of exchange, NULL = none';
+COMMENT ON COLUMN %1$I.settings.rates_name IS 'name of the relation of the rates of exchange: one row a currency and day, valid until the next; NULL = none';
+COMMENT ON COLUMN %1$I.settings.rates_currency IS 'column of the rates: the currency';
+COMMENT ON COLUMN %1$I.settings.rates_day IS 'column of the rates: the day from which the rate holds';
+COMMENT ON COLUMN %1$I.settings.rates_rate IS 'column of the rates: by what an amount is multiplied';
+COMMENT ON COLUMN %1$I.settings.identities_schema IS 'schema of the identity map, NULL = none';
+COMMENT ON COLUMN %1$I.settings.identities_name IS 'name of the identity map, which says to which customer each external id belongs; NULL = none, the source holds customers';
+COMMENT ON COLUMN %1$I.settings.identities_key IS 'column of the map: the external id, as the source has it';
+COMMENT ON COLUMN %1$I.settings.identities_customer IS 'column of the map: the customer';
 $ddl$, schema);
 END
 $$;

@@ -71,6 +71,7 @@ BEGIN
 
     -- Without its source a program can still rate what it has.
     IF NOT EXISTS (SELECT FROM customer_tier.settings_problems(s)) THEN
+        PERFORM customer_tier.put_source_rows(schema, s);
         PERFORM customer_tier.put_function(schema, 'source_history', '',
             format('TABLE(customer_id %s, history customer_tier.purchase_history, rows bigint, bad bigint, profit customer_tier.purchase_history)', key_type),
             -- Little memory on purpose: a hash table in batches that fit the

@@ -22,14 +22,15 @@ BEGIN
 
     RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.settings_problems(s) p;
     IF NOT FOUND THEN
-        SELECT * INTO source_key FROM customer_tier.relation_column(to_regclass(format('%I.%I', s.source_schema, s.source_name)), s.customer);
+        SELECT * INTO source_key FROM customer_tier.program_key(s);
         SELECT * INTO our_key FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id');
         IF source_key.base_type <> our_key.base_type THEN
             RETURN QUERY SELECT '42804',
                 format('the customers of %I.%I have type %s, those of program "%s" have type %s',
-                       s.source_schema, s.source_name, source_key.declared, s.program, our_key.declared),
+                       coalesce(s.identities_schema, s.source_schema), coalesce(s.identities_name, s.source_name), source_key.declared, s.program, our_key.declared),
                 'Drop the program and create it again, or give it a view with the old type.'::text;
         END IF;
+        RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.source_rows_problems(s) p;
     END IF;
 
     IF NOT EXISTS (SELECT FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'history')) THEN

@@ -94,6 +94,7 @@ RETURNS TABLE ("check" text, rows bigint, share numeric, examples text[], action
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
+    has_customers boolean := s.identities_name IS NOT NULL OR customer_tier.has_merges(schema);     -- other than the keys of the source
     equality text;
     wrong record;
     bad_action text := CASE s.on_bad_row WHEN 'error' THEN 'stops the refresh (on_bad_row = error)' ELSE 'skipped and counted as a bad row' END;
@@ -163,6 +164,13 @@ $query$
 $query$, s.margin_column, s.customer, s.at, s.source_schema, s.source_name) USING s.margin, bad_action;
     END IF;
 
+    IF s.currency IS NOT NULL THEN
+        RETURN QUERY SELECT * FROM customer_tier.audit_currency(s, bad_action);
+    END IF;
+    IF has_customers THEN
+        RETURN QUERY SELECT * FROM customer_tier.audit_customers(s, bad_action);
+    END IF;
+
     IF s.order_id IS NOT NULL THEN
         RETURN QUERY EXECUTE format(
 $query$
@@ -193,23 +201,22 @@ $query$, s.order_id, s.customer, s.source_schema, s.source_name);
     END IF;
 
     IF s.customers_name IS NOT NULL THEN
-        equality := customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(
-            format('%I.%I', s.source_schema, s.source_name)::regclass, s.customer) c));
+        equality := customer_tier.key_equality((SELECT c.base_type FROM customer_tier.program_key(s) c));
         RETURN QUERY EXECUTE format(
 $query$
     WITH master AS MATERIALIZED (
         SELECT source.key, count(*) AS rows
-          FROM (SELECT CAST(source.%1$I AS %2$s) AS key FROM %3$I.%4$I AS source) AS source
+          FROM (SELECT CAST(source.%1$I AS %2$s) AS key FROM %3$I.%4$I AS source%8$s) AS source
          GROUP BY source.key
     ), buyer AS MATERIALIZED (
         SELECT source.%5$I AS key, count(*) AS rows
-          FROM %6$I.%7$I AS source
+          FROM %6$s AS source
          WHERE source.%5$I IS NOT NULL
          GROUP BY source.%5$I
     ), both_sides AS MATERIALIZED (
         SELECT coalesce(master.key, buyer.key) AS key, master.rows AS in_master, buyer.rows AS in_source
           FROM (SELECT * FROM master WHERE master.key IS NOT NULL) AS master
-          FULL JOIN buyer ON buyer.key %8$s master.key
+          FULL JOIN buyer ON buyer.key %7$s master.key
     ), total AS MATERIALIZED (
         SELECT sum(in_source) AS rows, sum(in_master) AS master_rows,
                sum(in_source) FILTER (WHERE in_master IS NULL) AS missing,
@@ -237,7 +244,12 @@ $query$
      ORDER BY c.n
 $query$, s.customers_key,
          (SELECT c.declared FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c),
-         s.customers_schema, s.customers_name, s.customer, s.source_schema, s.source_name, equality);
+         s.customers_schema, s.customers_name, CASE WHEN has_customers THEN 'customer_id' ELSE s.customer END,
+         CASE WHEN has_customers THEN format('(%s)', customer_tier.source_rows_query(s, false)) ELSE format('%I.%I', s.source_schema, s.source_name) END, equality,
+         CASE WHEN customer_tier.has_merges(schema)
+              THEN format(' WHERE NOT EXISTS (SELECT FROM %I.merged_customer AS merged WHERE merged.from_customer %s CAST(source.%I AS %s))', schema, equality, s.customers_key,
+                          (SELECT format_type(c.type, -1) FROM customer_tier.program_key(s) c))
+              ELSE '' END);
     END IF;
 END
 $$;
