@@ -122,3 +122,69 @@ SELECT format('CALL customer_tier.refresh(%L, ''2024-02-01'')', name) FROM combi
 SELECT format('SELECT %L AS program, rows_bad, (SELECT array_agg(revenue ORDER BY customer_id) FROM %I.ratings) AS revenue FROM %I.run', name, name, name) FROM combination \gexec
 SELECT count(*) AS checks FROM combination, customer_tier.audit(name);
 SELECT count(customer_tier.drop_program(name)) FROM combination;
+
+-- External ids: two or three a customer, some in no map, one without a customer.
+CREATE TABLE identities (external_id int, customer_id int);
+INSERT INTO identities SELECT n, 1000 + n / 3 FROM generate_series(1, 90) n WHERE n % 7 <> 0;
+INSERT INTO identities VALUES (91, NULL), (NULL, 5), (92, 93), (93, 92), (5000, 1001);
+CREATE TABLE customers (id int);
+INSERT INTO customers VALUES (92), (1000), (7777);
+CREATE FUNCTION of_customers(OUT customer_id int, OUT orders bigint, OUT revenue numeric) RETURNS SETOF record LANGUAGE sql AS $$
+    SELECT CASE WHEN i.external_id IS NULL THEN s.customer_id ELSE i.customer_id END, count(*) FILTER (WHERE amount >= 0), sum(amount)
+      FROM sales s LEFT JOIN identities i ON i.external_id = s.customer_id
+     WHERE i.external_id IS NULL OR i.customer_id IS NOT NULL
+     GROUP BY 1
+$$;
+SELECT customer_tier.create_program('p', 'sales', 'customer_id', 'at', 'amount', identities => 'identities', identities_key => 'external');
+SELECT customer_tier.create_program('p', 'sales', 'currency', 'at', 'amount', identities => 'identities');
+SELECT customer_tier.create_program('mapped', 'sales', 'customer_id', 'at', 'amount', identities => 'identities', max_bad_share => 1, customers => 'customers', customers_key => 'id');
+CALL customer_tier.refresh('mapped', '2025-01-31');
+SELECT customer_id, orders, revenue FROM mapped.ratings WHERE segment <> 'prospects' EXCEPT ALL SELECT * FROM of_customers();
+SELECT * FROM of_customers() EXCEPT ALL SELECT customer_id, orders, revenue FROM mapped.ratings;
+SELECT rows_read, rows_bad = (SELECT count(*) FROM sales WHERE customer_id = 91) AS bad_as_expected FROM mapped.run;
+SELECT "check", rows, examples, action FROM customer_tier.audit('mapped') WHERE "check" ~ 'external|identity|master|merged';
+-- one at a time, and by the index on the external ids
+SELECT r.customer_id, r.orders, r.revenue FROM mapped.ratings m, LATERAL mapped.rate_one(m.customer_id, '2025-01-31') r WHERE m.orders > 0
+EXCEPT ALL SELECT * FROM of_customers();
+SELECT count(*) FROM mapped.ratings m, LATERAL mapped.rate_one(m.customer_id, '2025-01-31') r WHERE m.orders > 0;
+SET enable_seqscan = off;
+SELECT bool_or(plan ~ 'Index Cond: \(customer_id = ANY \(\$\d+\)|Index Cond: \(customer_id = ANY \(\(InitPlan') AS by_index
+  FROM explained(replace(customer_tier.source_query(customer_tier.program_settings('mapped'), '1007'), '%', '%%')) plan;
+RESET enable_seqscan;
+-- whom touched keys concern
+SELECT format('SELECT array_agg(customer_id ORDER BY customer_id) FROM (%s) who', customer_tier.source_customers(customer_tier.program_settings('mapped'), 'VALUES (3), (5), (7), (91), (92), (NULL)')) \gexec
+-- Two customers of one external id: named. With a unique index there are none.
+INSERT INTO identities VALUES (17, 18);
+SELECT problem FROM customer_tier.check_program('mapped');
+CALL customer_tier.refresh('mapped', '2025-01-31');
+SELECT "check", rows, examples, action FROM customer_tier.audit('mapped') WHERE "check" ~ 'twice';
+DELETE FROM identities WHERE (external_id, customer_id) = (17, 18);
+CREATE UNIQUE INDEX ON identities (external_id);
+CALL customer_tier.refresh('mapped', '2025-01-31');
+SELECT pg_get_viewdef('mapped.source_rows') ~ 'GROUP BY' AS grouped, (SELECT changed FROM mapped.run WHERE is_current);
+SELECT customer_tier.drop_program('mapped');
+
+-- Customers of another type than the external ids: who is in no map is nobody.
+CREATE TABLE people (mail text, person uuid);
+INSERT INTO people SELECT 'c' || n || '@example.com', ('00000000-0000-0000-0000-0000000000' || 10 + n % 40)::uuid FROM generate_series(1, 100) n;
+CREATE VIEW mail_orders AS SELECT 'c' || customer_id || '@example.com' AS mail, at, amount, currency FROM sales;
+SELECT customer_tier.create_program('people', 'mail_orders', 'mail', 'at', 'amount', identities => 'people', identities_key => 'mail', identities_customer => 'person', max_bad_share => 1,
+                                    currency => 'currency', rates => 'rates', time_zone => 'America/New_York');
+SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = 'people.rating'::regclass AND attname = 'customer_id';
+CALL customer_tier.refresh('people', '2025-01-31');
+SELECT customer_id, orders, revenue FROM people.ratings WHERE orders > 0
+EXCEPT SELECT p.person, count(*) FILTER (WHERE converted >= 0), sum(round(converted, 6)) FROM converted c JOIN people p ON p.mail = 'c' || c.customer_id || '@example.com' WHERE converted IS NOT NULL GROUP BY 1;
+SELECT rows_bad = (SELECT count(*) FROM converted c WHERE converted IS NULL OR customer_id > 100) AS bad_as_expected, customers FROM people.run;
+SELECT "check", rows > 0 AS there_are, action FROM customer_tier.audit('people') WHERE "check" ~ 'external|identity';
+SELECT count(*) FROM people.ratings p, LATERAL people.rate_one(p.customer_id, '2025-01-31') o WHERE (o.orders, o.revenue) = (p.orders, p.revenue);
+-- The map's customers change their type: refused, not cast.
+ALTER TABLE people ALTER person TYPE text;
+DROP VIEW people.source_rows;
+ALTER TABLE people ALTER person TYPE text;
+SELECT problem FROM customer_tier.check_program('people');
+SELECT customer_tier.drop_program('people');
+DROP VIEW converted, mail_orders;
+DROP TABLE sales, shuffled, rates, shuffled_rates, typed, typed_rates, combination, identities, people, customers;
+DROP FUNCTION random_of, explained, local_day, of_lines, of_orders, of_customers;
+DROP DOMAIN money_text;
+DROP TYPE currency;
