@@ -152,7 +152,8 @@ SELECT bool_or(plan ~ 'Index Cond: \(customer_id = ANY \(\$\d+\)|Index Cond: \(c
   FROM explained(replace(customer_tier.source_query(customer_tier.program_settings('mapped'), '1007'), '%', '%%')) plan;
 RESET enable_seqscan;
 -- whom touched keys concern
-SELECT format('SELECT array_agg(customer_id ORDER BY customer_id) FROM (%s) who', customer_tier.source_customers(customer_tier.program_settings('mapped'), 'VALUES (3), (5), (7), (91), (92), (NULL)')) \gexec
+SELECT format('SELECT array_agg(customer_id ORDER BY customer_id) FROM (%s) who', customer_tier.source_customers(customer_tier.program_settings('mapped'), 'VALUES (3), (5), (7), (91), (92), (NULL)')) AS q \gset
+:q;
 -- Two customers of one external id: named. With a unique index there are none.
 INSERT INTO identities VALUES (17, 18);
 SELECT problem FROM customer_tier.check_program('mapped');

@@ -306,11 +306,11 @@ DECLARE
     who record;
 BEGIN
     SELECT * INTO who FROM customer_tier.customer_joins(s, 'source.key', true);
-    RETURN format('SELECT DISTINCT who.customer_id FROM (SELECT %s AS customer_id FROM (%s) AS source (key)%s) AS who WHERE who.customer_id IS NOT NULL', who.customer, keys, who.joins);
+    RETURN format('SELECT DISTINCT %s AS customer_id FROM (%s) AS source (key)%s', who.customer, keys, who.joins);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.source_customers(customer_tier.program_settings, text) IS
-    'internal: the query of the customers for whom keys of the source count, keys being a query of one column of the type of the source''s customer column; without identity map and merged customers they are the same';
+    'internal: the query of the customers for whom keys of the source count, keys being a query of one column of the type of the source''s customer column; NULL stands for keys that count for nobody; without identity map and merged customers they are the same';
 
 CREATE FUNCTION customer_tier.source_fingerprint(schema name, s customer_tier.program_settings) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE

@@ -198,6 +198,7 @@ $ddl$, schema, key_type);
     PERFORM customer_tier.create_tracking_table(schema);
     PERFORM customer_tier.create_tier_tables(schema, key_type);
     PERFORM customer_tier.create_model_tables(schema);
+    PERFORM customer_tier.create_merge_table(schema, key_type);
     PERFORM customer_tier.create_scorecard_tables(schema, key_type);
 
     EXECUTE (SELECT string_agg(format('COMMENT ON COLUMN %I.rating.%I IS %L;', schema, c.column_name, c.explanation), E'\n')
@@ -570,7 +571,7 @@ BEGIN
             HINT = 'Restore it first, or create the program with customer_tier.create_program.';
     END IF;
     SELECT string_agg(format('%I', t), ', ') INTO missing
-      FROM unnest('{settings,history,tier,tier_policy,tier_change,tier_terms,tier_history,tier_correction,tier_override,tier_event,segment,dimension,scorecard,grade,run,run_dimension,weighting,model,forecast,rating}'::text[]) t
+      FROM unnest('{settings,history,tier,tier_policy,tier_change,tier_terms,tier_history,tier_correction,tier_override,tier_event,segment,dimension,scorecard,grade,run,run_dimension,weighting,model,forecast,rating,merged_customer}'::text[]) t
      WHERE to_regclass(format('%I.%I', adopt_program.schema, t)) IS NULL;
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',

@@ -173,7 +173,10 @@ $query$            SELECT CAST(coalesce(history.customer_id, master.customer_id)
                 ON history.customer_id %7$s master.customer_id%8$s$query$,
             key_type, coalesce(s.window_days::text, 'NULL'), histories,
             s.customers_key, s.customers_schema, s.customers_name, equality, collate_clause, profit, as_of,
-            CASE WHEN one_key IS NULL THEN '' ELSE format(' AND CAST(source.%I AS %s) %s %s', s.customers_key, key_type, equality, one_key) END);
+            CASE WHEN one_key IS NULL THEN '' ELSE format(' AND CAST(source.%I AS %s) %s %s', s.customers_key, key_type, equality, one_key) END
+            || CASE WHEN customer_tier.has_merges(schema)
+                    THEN format(E'\n                             AND NOT EXISTS (SELECT FROM %I.merged_customer AS merged WHERE merged.from_customer %s CAST(source.%I AS %s))', schema, equality, s.customers_key, key_type)
+                    ELSE '' END);
         condition := $query$customer.in_master OR (customer.f).orders > 0 OR (customer.f).refunded <> 0$query$;
     END IF;
 

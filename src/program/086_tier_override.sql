@@ -16,10 +16,13 @@ BEGIN
         known := known || format(' OR EXISTS (SELECT FROM %I.%I AS known WHERE CAST(known.%I AS %s) %s %s)',
                                  s.customers_schema, s.customers_name, s.customers_key, format_type(key_column.type, -1), equality, customer);
     END IF;
+    IF customer_tier.has_merges(schema) THEN
+        known := format('(%s) AND NOT EXISTS (SELECT FROM %I.merged_customer AS merged WHERE merged.from_customer %s %s)', known, schema, equality, customer);
+    END IF;
     RETURN known;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.known_customer_query(name, text) IS 'internal: whether a program knows a customer, the expression of a key: from its ratings, its histories or the customer master';
+COMMENT ON FUNCTION customer_tier.known_customer_query(name, text) IS 'internal: whether a program knows a customer, the expression of a key: from its ratings, its histories or the customer master, and not as one who is merged into another';
 
 CREATE FUNCTION customer_tier.override_problems(schema name) RETURNS TABLE (override_id bigint, customer_id text, tier text, problem text)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

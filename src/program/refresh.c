@@ -112,6 +112,7 @@ static const struct
 	{"dimension", ShareLock},
 	{"scorecard", ShareLock},
 	{"grade", ShareLock},
+	{"merged_customer", ShareLock},
 };
 
 typedef struct Run
