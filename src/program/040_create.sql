@@ -49,6 +49,7 @@ CREATE TABLE %1$I.run (
     histories_changed bigint,
     rows_read bigint,
     rows_bad bigint,
+    customers_read bigint,
     newest_day date,
     latest_day date,
     customers bigint,
@@ -102,6 +103,7 @@ COMMENT ON COLUMN %1$I.run.rows_scanned IS 'rows of the source that this run rea
 COMMENT ON COLUMN %1$I.run.histories_changed IS 'histories inserted, updated or deleted';
 COMMENT ON COLUMN %1$I.run.rows_read IS 'rows of the source, whether this run read them or an earlier one';
 COMMENT ON COLUMN %1$I.run.rows_bad IS 'rows skipped: customer, day or amount is NULL, NaN, infinite or out of range, or the margin is outside of -1..1';
+COMMENT ON COLUMN %1$I.run.customers_read IS 'customers of the source with a history, whatever the day';
 COMMENT ON COLUMN %1$I.run.newest_day IS 'newest day with an order, up to as_of';
 COMMENT ON COLUMN %1$I.run.latest_day IS 'newest day with an order of all, also after as_of; only where a dimension without a day has to know';
 COMMENT ON COLUMN %1$I.run.customers IS 'customers rated: buyers and prospects';
@@ -199,6 +201,7 @@ $ddl$, schema, key_type);
     PERFORM customer_tier.create_tier_tables(schema, key_type);
     PERFORM customer_tier.create_model_tables(schema);
     PERFORM customer_tier.create_merge_table(schema, key_type);
+    PERFORM customer_tier.create_gate_tables(schema);
     PERFORM customer_tier.create_scorecard_tables(schema, key_type);
 
     EXECUTE (SELECT string_agg(format('COMMENT ON COLUMN %I.rating.%I IS %L;', schema, c.column_name, c.explanation), E'\n')
@@ -571,7 +574,7 @@ BEGIN
             HINT = 'Restore it first, or create the program with customer_tier.create_program.';
     END IF;
     SELECT string_agg(format('%I', t), ', ') INTO missing
-      FROM unnest('{settings,history,tier,tier_policy,tier_change,tier_terms,tier_history,tier_correction,tier_override,tier_event,segment,dimension,scorecard,grade,run,run_dimension,weighting,model,forecast,rating,merged_customer}'::text[]) t
+      FROM unnest('{settings,history,tier,tier_policy,tier_change,tier_terms,tier_history,tier_correction,tier_override,tier_event,segment,dimension,scorecard,grade,run,run_dimension,weighting,model,forecast,rating,merged_customer,quality_gate,gate_result}'::text[]) t
      WHERE to_regclass(format('%I.%I', adopt_program.schema, t)) IS NULL;
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',

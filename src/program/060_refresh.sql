@@ -121,8 +121,7 @@ DECLARE
     plan record;
     m record;
     bad_share text;
-    what_is_bad text := CASE WHEN s.margin_column IS NULL THEN 'Their customer, day or amount is NULL, NaN, infinite or out of range'
-                             ELSE 'Their customer, day or amount is NULL, NaN, infinite or out of range, or their margin is outside of -1..1' END;
+    what_is_bad text := customer_tier.bad_rows_are(s);
 BEGIN
     SELECT * INTO plan FROM customer_tier.history_plan(schema, run_id);
     IF plan.build = 'changes' THEN
@@ -155,6 +154,7 @@ BEGIN
     END IF;
     EXECUTE format('UPDATE %I.run SET rows_read = $2, rows_bad = $3, build = $4, build_reason = $5, rows_scanned = $6, histories_changed = $7 WHERE run.run_id = $1', schema)
         USING run_id, m.source_rows, m.bad_rows, plan.build, plan.reason, m.rows_read, m.changed;
+    PERFORM customer_tier.check_gates(schema, run_id);
     PERFORM customer_tier.remember_build(schema, run_id, plan.build = 'full', to_jsonb(plan) || to_jsonb(m));
     PERFORM customer_tier.analyze_if_changed(format('%I.history', schema)::regclass, m.changed);
 END

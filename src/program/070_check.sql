@@ -11,7 +11,7 @@ DECLARE
     day date;
 BEGIN
     SELECT string_agg(format('%I', t), ', ') INTO missing
-      FROM unnest('{history,tier,tier_policy,tier_change,tier_terms,tier_history,tier_correction,tier_override,tier_event,segment,dimension,scorecard,grade,run,run_dimension,weighting,model,forecast,rating,merged_customer,ratings,calibration}'::text[]) t
+      FROM unnest('{history,tier,tier_policy,tier_change,tier_terms,tier_history,tier_correction,tier_override,tier_event,segment,dimension,scorecard,grade,run,run_dimension,weighting,model,forecast,rating,merged_customer,quality_gate,gate_result,ratings,calibration}'::text[]) t
      WHERE to_regclass(format('%I.%I', schema, t)) IS NULL;
     IF missing IS NOT NULL THEN
         RETURN QUERY SELECT '42P01', format('schema "%s" of program "%s" lacks %s', schema, s.program, missing),
@@ -52,6 +52,7 @@ $query$, schema) USING customer_tier.published_day(schema) LOOP
     END IF;
     RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.card_problems(schema) p;
     RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.merge_problems(schema) p;
+    RETURN QUERY SELECT p.code, p.problem, p.hint FROM customer_tier.gate_problems(schema) p;
 
     RETURN QUERY
         SELECT '22023', format('%I.settings says that the program is "%s", the registry that it is "%s"', program_problems.schema, s.program, r.name),

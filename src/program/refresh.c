@@ -113,6 +113,7 @@ static const struct
 	{"scorecard", ShareLock},
 	{"grade", ShareLock},
 	{"merged_customer", ShareLock},
+	{"quality_gate", ShareLock},
 };
 
 typedef struct Run
