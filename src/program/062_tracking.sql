@@ -12,6 +12,14 @@ CREATE FUNCTION customer_tier.track_changes() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'track_changes';
 COMMENT ON FUNCTION customer_tier.track_changes() IS 'trigger that writes down the customers whose rows change: track_changes(schema of the program, customer column, columns that make a history ...); customer_tier.track() makes the triggers. It never makes a write fail or wait, and needs no right of the writer';
 
+CREATE FUNCTION customer_tier.next_transaction_id() RETURNS xid8
+    LANGUAGE c VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'next_transaction_id';
+COMMENT ON FUNCTION customer_tier.next_transaction_id() IS 'internal: an id later than that of any transaction so far';
+
+CREATE SEQUENCE customer_tier.lost_changes CYCLE;
+COMMENT ON SEQUENCE customer_tier.lost_changes IS 'internal: advanced when a change could neither be written down nor counted in the program''s own sequence; then every program builds all histories';
+GRANT SELECT ON SEQUENCE customer_tier.lost_changes TO PUBLIC;
+
 CREATE FUNCTION customer_tier.create_tracking_table(schema name) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -24,7 +32,7 @@ CREATE TABLE %1$I.tracking (
     built_of jsonb NOT NULL,
     triggers oid[] NOT NULL,
     lost_changes bigint NOT NULL,
-    settled_after text NOT NULL,
+    settled_after text,
     watermark text,
     source_rows bigint NOT NULL,
     bad_rows bigint NOT NULL,
@@ -36,8 +44,8 @@ COMMENT ON COLUMN %1$I.tracking.built_at IS 'when all histories were built last'
 COMMENT ON COLUMN %1$I.tracking.run_id IS 'the run that did';
 COMMENT ON COLUMN %1$I.tracking.built_of IS 'settings, source, tables and triggers as they were then; when they differ, all histories are built anew';
 COMMENT ON COLUMN %1$I.tracking.triggers IS 'oids of the triggers whose records count';
-COMMENT ON COLUMN %1$I.tracking.lost_changes IS 'the sequence lost_changes as a refresh saw it';
-COMMENT ON COLUMN %1$I.tracking.settled_after IS 'transaction id (xid8): while an older one is under way, all histories are built, for it may have lost changes';
+COMMENT ON COLUMN %1$I.tracking.lost_changes IS 'the sequences lost_changes as a refresh saw them';
+COMMENT ON COLUMN %1$I.tracking.settled_after IS 'transaction id (xid8): all histories are built until that was done when no older transaction was under way, for it may have lost changes; NULL = none has';
 COMMENT ON COLUMN %1$I.tracking.watermark IS 'highest watermark that was read';
 COMMENT ON COLUMN %1$I.tracking.source_rows IS 'rows of the source that the histories are made of, bad ones too';
 COMMENT ON COLUMN %1$I.tracking.bad_rows IS 'bad rows among them';
@@ -52,7 +60,7 @@ CREATE FUNCTION customer_tier.adds_rows(s customer_tier.program_settings) RETURN
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Row for row: the table is the source, and whoever owns the program may
     -- see all of it.
-    SELECT coalesce(s.tracking = 'triggers' AND s.order_id IS NULL AND s.margin_column IS NULL
+    SELECT coalesce(s.tracking = 'triggers' AND NOT customer_tier.has_source_rows(s) AND s.order_id IS NULL AND s.margin_column IS NULL
                     AND customer_tier.tracked_relation(s) = source AND coalesce(s.track_customer, s.customer) = s.customer
                     AND customer_tier.key_is_exact(c.base_type, c.collation_oid)
                     AND NOT EXISTS (SELECT FROM customer_tier.tracked_tables(source) t JOIN pg_class r ON r.oid = t.tracked WHERE r.relrowsecurity)
@@ -66,11 +74,26 @@ CREATE FUNCTION customer_tier.track_arguments(schema name, s customer_tier.progr
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT ARRAY[schema::text, coalesce(s.track_customer, s.customer)::text]
            || CASE WHEN customer_tier.tracked_relation(s) = to_regclass(format('%I.%I', s.source_schema, s.source_name)) AND s.customer = coalesce(s.track_customer, s.customer)
+                        AND NOT EXISTS (SELECT FROM customer_tier.tracked_tables(customer_tier.tracked_relation(s)) t JOIN pg_class r ON r.oid = t.tracked WHERE r.relrowsecurity)
                         AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = customer_tier.tracked_relation(s) AND a.attgenerated = 'v'
-                                           AND a.attname IN (s.at, s.amount, s.order_id, s.margin_column))
-                   THEN array_remove(ARRAY[s.at, s.amount, s.order_id, s.margin_column]::text[], NULL) ELSE '{}' END
+                                           AND a.attname IN (s.at, s.amount, s.order_id, s.margin_column, s.currency))
+                   THEN array_remove(ARRAY[s.at, s.amount, s.order_id, s.margin_column, s.currency]::text[], NULL) ELSE '{}' END
 $$;
 COMMENT ON FUNCTION customer_tier.track_arguments(name, customer_tier.program_settings) IS 'internal: what the triggers of a program are told: schema, customer column and, when the table is the source, all other columns that make a history';
+
+CREATE FUNCTION customer_tier.drop_relation(schema name, relation name) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    kind text := (SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'f' THEN 'FOREIGN TABLE'
+                                        WHEN 'c' THEN 'TYPE' WHEN 'i' THEN 'INDEX' WHEN 'I' THEN 'INDEX' ELSE 'TABLE' END
+                    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = schema AND c.relname = relation);
+BEGIN
+    IF kind IS NOT NULL THEN
+        EXECUTE format('DROP %s %I.%I', kind, schema, relation);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.drop_relation(name, name) IS 'internal: drop whatever relation bears a name';
 
 CREATE FUNCTION customer_tier.create_touched(schema name, s customer_tier.program_settings) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
@@ -90,12 +113,15 @@ BEGIN
     IF present = (SELECT string_agg(format('%s:%s:%s', a.attname, t.typelem::regtype, a.attcollation), ',' ORDER BY a.attnum)
                     FROM pg_attribute a JOIN pg_class r ON r.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
                    WHERE a.attrelid = to_regclass(format('%I.touched', schema)) AND a.attnum > 1 AND a.attstorage = 'p'
-                     AND r.relkind = 'r' AND r.relpersistence = 'p')
+                     AND r.relkind = 'r' AND r.relpersistence = 'p' AND r.relreplident = 'f'
+                     AND NOT (r.relrowsecurity OR r.relhastriggers OR r.relhasrules OR r.relhassubclass OR r.relispartition))
        AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = to_regclass(format('%I.touched', schema))) THEN
         RETURN;
     END IF;
-    EXECUTE format('DROP TABLE IF EXISTS %I.touched', schema);
+    PERFORM customer_tier.drop_relation(schema, 'touched');
     EXECUTE format('CREATE TABLE %I.touched (trigger_oid oid NOT NULL, %s) WITH (vacuum_truncate = false)', schema, columns);
+    -- It may be in a publication of all tables.
+    EXECUTE format('ALTER TABLE %I.touched REPLICA IDENTITY FULL', schema);
     EXECUTE (SELECT format('ALTER TABLE %I.touched OWNER TO %I', schema, pg_get_userbyid(n.nspowner)) FROM pg_namespace n WHERE n.nspname = schema);
     EXECUTE (SELECT string_agg(format('ALTER TABLE %I.touched ALTER COLUMN %I SET STORAGE PLAIN', schema, a.attname), ';')
                FROM pg_attribute a WHERE a.attrelid = format('%I.touched', schema)::regclass AND a.attnum > 1);
@@ -115,21 +141,32 @@ COMMENT ON FUNCTION customer_tier.create_touched(name, customer_tier.program_set
 
 CREATE FUNCTION customer_tier.mend_tracking(schema name, s customer_tier.program_settings) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
+DECLARE
+    relation record;
 BEGIN
     -- What is made anew is not what the histories were built of.
-    IF (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-         WHERE c.oid = to_regclass(format('%I.tracking', schema)) AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped)
-       IS DISTINCT FROM '{only_row,built_at,run_id,built_of,triggers,lost_changes,settled_after,watermark,source_rows,bad_rows,rows_without_customer}'::text[] THEN
-        EXECUTE format('DROP TABLE IF EXISTS %I.tracking', schema);
+    IF (SELECT string_agg(format('%s %s', a.attname, a.atttypid::regtype), ', ' ORDER BY a.attnum) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+         WHERE c.oid = to_regclass(format('%I.tracking', schema)) AND c.relkind = 'r' AND NOT c.relrowsecurity AND NOT c.relhasrules AND a.attnum > 0 AND NOT a.attisdropped)
+       IS DISTINCT FROM 'only_row boolean, built_at timestamp with time zone, run_id bigint, built_of jsonb, triggers oid[], lost_changes bigint, settled_after text, '
+                        'watermark text, source_rows bigint, bad_rows bigint, rows_without_customer bigint' THEN
+        PERFORM customer_tier.drop_relation(schema, 'tracking');
         PERFORM customer_tier.create_tracking_table(schema);
     END IF;
-    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass(format('%I.lost_changes', schema)) AND c.relkind = 'S') THEN
-        EXECUTE format('CREATE SEQUENCE %I.lost_changes', schema);
+    IF NOT EXISTS (SELECT FROM pg_sequence q WHERE q.seqrelid = to_regclass(format('%I.lost_changes', schema)) AND q.seqincrement = 1 AND q.seqmax = 9223372036854775807 AND q.seqcycle) THEN
+        PERFORM customer_tier.drop_relation(schema, 'lost_changes');
+        EXECUTE format('CREATE SEQUENCE %I.lost_changes CYCLE', schema);
         EXECUTE format('COMMENT ON SEQUENCE %I.lost_changes IS ''internal: advanced when a change could not be written down; the next refresh then builds all histories''', schema);
     END IF;
     IF s.tracking = 'triggers' THEN
         PERFORM customer_tier.create_touched(schema, s);
     END IF;
+    -- A refresh runs as the owner of the schema, who may have lost his own rights.
+    FOR relation IN SELECT c.oid::regclass AS name, c.relkind FROM pg_class c
+                     WHERE c.oid IN (to_regclass(format('%I.tracking', schema)), to_regclass(format('%I.touched', schema)), to_regclass(format('%I.lost_changes', schema)))
+                       AND NOT CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, 'SELECT')
+                                    ELSE has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE') END LOOP
+        EXECUTE format('GRANT ALL ON %s %s TO %I', CASE relation.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relation.name, current_user);
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION customer_tier.mend_tracking(name, customer_tier.program_settings) IS 'internal: make what the tracking of changes needs, where it is missing or not as it should be';
@@ -166,6 +203,32 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
      WHERE NOT (f.is_subscribed AND f.kind = 'p' AND e.event <> 'truncate')
 $$;
 COMMENT ON FUNCTION customer_tier.tracking_triggers(name, customer_tier.program_settings) IS 'internal: the triggers that should be on the tracked table, its partitions and children, and whether they are';
+
+CREATE FUNCTION customer_tier.missing_indexes(s customer_tier.program_settings) RETURNS TABLE (tracked regclass, column_name name, statement text)
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- A view's tables are for whoever wrote it to index.
+    WITH needed AS (
+        SELECT customer_tier.tracked_relation(s) AS relation, coalesce(s.track_customer, s.customer) AS column_name WHERE s.tracking = 'triggers'
+        UNION ALL
+        SELECT to_regclass(format('%I.%I', s.source_schema, s.source_name)), c.name FROM unnest(ARRAY[s.customer, s.watermark]) AS c (name) WHERE s.tracking = 'watermark'
+    )
+    SELECT n.relation, n.column_name, format('CREATE INDEX CONCURRENTLY ON %s (%I);', n.relation, n.column_name)
+      FROM needed n
+      JOIN pg_class c ON c.oid = n.relation AND c.relkind = 'r'
+      JOIN pg_attribute a ON a.attrelid = n.relation AND a.attname = n.column_name
+     WHERE NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = n.relation AND i.indkey[0] = a.attnum AND i.indisvalid AND i.indpred IS NULL)
+    UNION ALL
+    -- Not every version can build the index of a partitioned table beside its writers.
+    SELECT n.relation, n.column_name, format('CREATE INDEX ON %s (%I);', n.relation, n.column_name)
+      FROM needed n
+      JOIN pg_class c ON c.oid = n.relation AND c.relkind = 'p'
+     WHERE EXISTS (SELECT FROM pg_partition_tree(n.relation) t
+                     JOIN pg_class l ON l.oid = t.relid AND l.relkind = 'r'
+                     JOIN pg_attribute a ON a.attrelid = t.relid AND a.attname = n.column_name
+                    WHERE t.isleaf
+                      AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.relid AND i.indkey[0] = a.attnum AND i.indisvalid AND i.indpred IS NULL))
+$$;
+COMMENT ON FUNCTION customer_tier.missing_indexes(customer_tier.program_settings) IS 'internal: indexes without which reading some customers costs as much as reading all, with the statements that create them';
 
 CREATE FUNCTION customer_tier.check_tracking_owner(schema name, program text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -216,6 +279,11 @@ BEGIN
         made := made + 1;
     END LOOP;
     PERFORM customer_tier.create_touched(schema, s);
+    FOR needed IN SELECT * FROM customer_tier.missing_indexes(s) LOOP
+        RAISE WARNING USING
+            MESSAGE = format('%s has no index on "%s": customers whose orders change cannot be read alone', needed.tracked, needed.column_name),
+            HINT = needed.statement;
+    END LOOP;
     RETURN made;
 END
 $$;
@@ -270,12 +338,20 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     )
     SELECT jsonb_build_object(
         'settings', md5(ROW(s.customer, s.at, s.amount, s.order_id, s.margin_column, CASE WHEN s.margin_column IS NOT NULL THEN s.margin END, s.time_zone,
-                            s.tracking, s.track_schema, s.track_name, s.track_customer, s.watermark)::text),
-        'source', (SELECT md5(string_agg(concat_ws(' ', r.oid::oid, r.kind, CASE WHEN r.kind = 'v' THEN pg_get_viewdef(r.oid) END), E'\n' ORDER BY r.oid::oid)) FROM relation r),
+                            s.tracking, s.track_schema, s.track_name, s.track_customer, s.watermark,
+                            s.currency, s.rates_schema, s.rates_name, s.identities_schema, s.identities_name)::text),
+        'rates and identities', customer_tier.source_fingerprint(schema, s),
+        'source', (SELECT md5(string_agg(concat_ws(' ', r.oid::oid, r.kind, c.relrowsecurity, c.relforcerowsecurity, CASE WHEN r.kind = 'v' THEN pg_get_viewdef(r.oid) END,
+                                                   (SELECT string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod), ',' ORDER BY a.attnum)
+                                                      FROM pg_attribute a WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped),
+                                                   (SELECT string_agg(concat_ws(' ', p.oid, p.xmin), ',' ORDER BY p.oid) FROM pg_policy p WHERE p.polrelid = r.oid)),
+                                         E'\n' ORDER BY r.oid::oid))
+                     FROM relation r JOIN pg_class c ON c.oid = r.oid),
         'tables', (SELECT md5(string_agg(format('%s %s', r.oid::oid, pg_relation_filenode(r.oid)), ',' ORDER BY r.oid::oid)) FROM relation r),
         'triggers', (SELECT md5(string_agg(format('%s %s %s', t.trigger_oid, t.version, t.is_right), ',' ORDER BY t.trigger_oid, t.tracked, t.event)) FROM customer_tier.tracking_triggers(schema, s) t),
-        'records', (SELECT md5(string_agg(format('%s %s', c.oid, CASE c.relname WHEN 'touched' THEN c.xmin::text END), ',' ORDER BY c.oid)) FROM pg_class c
-                     WHERE s.tracking = 'triggers' AND c.oid IN (to_regclass(format('%I.touched', schema)), to_regclass(format('%I.lost_changes', schema)))))
+        'records', (SELECT md5(string_agg(concat_ws(' ', n.oid, n.xmin, c.oid, CASE c.relname WHEN 'touched' THEN c.xmin::text END, CASE c.relkind WHEN 'r' THEN pg_relation_filenode(c.oid) END), ',' ORDER BY c.oid))
+                      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                     WHERE s.tracking <> 'full' AND n.nspname = schema AND c.relname IN ('touched', 'lost_changes', 'history', 'tracking')))
 $$;
 COMMENT ON FUNCTION customer_tier.built_of(name, customer_tier.program_settings) IS 'internal: what histories depend on besides the rows of the source; parts are compared to say what changed';
 
@@ -291,7 +367,7 @@ DECLARE
     last bigint;
 BEGIN
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass(format('%I.lost_changes', schema)) AND c.relkind = 'S') THEN
-        EXECUTE format('SELECT lost_changes.last_value FROM %I.lost_changes', schema) INTO last;
+        EXECUTE format('SELECT own.last_value + own.is_called::int + everybody.last_value + everybody.is_called::int FROM %I.lost_changes AS own, customer_tier.lost_changes AS everybody', schema) INTO last;
     END IF;
     RETURN last;
 END
@@ -317,6 +393,7 @@ BEGIN
     END IF;
     EXECUTE 'EXPLAIN (FORMAT JSON) ' || customer_tier.source_query(s, one_key) INTO plan;
     one := plan->0->'Plan'->>'Total Cost';
+    s := customer_tier.effective_source(s);
     EXECUTE format('EXPLAIN (FORMAT JSON) SELECT source.%I, source.%I, source.%I FROM %I.%I AS source', s.customer, s.at, s.amount, s.source_schema, s.source_name) INTO plan;
     everything := plan->0->'Plan'->>'Total Cost';
     -- Building all of them takes some six times the scan: sorting, comparing
@@ -326,14 +403,50 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.changes_cost_more(name, customer_tier.program_settings, bigint) IS 'internal: whether so many customers, read one by one, cost more than reading everybody';
 
-CREATE FUNCTION customer_tier.history_plan(schema name, run_id bigint, OUT build text, OUT reason text, OUT built_of jsonb, OUT triggers oid[], OUT lost_changes bigint, OUT settled_after text, OUT watermark text, OUT kept_watermark text)
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION customer_tier.reason_to_build_all(schema name, s customer_tier.program_settings, now_built_of jsonb, now_lost_changes bigint) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    s customer_tier.program_settings := customer_tier.program_settings(schema);
     kept record;
     touched record;
+    untracked text := customer_tier.untracked_tables(schema, s);
+BEGIN
+    IF s.tracking = 'full' THEN
+        RETURN 'tracking is full';
+    ELSIF untracked IS NOT NULL THEN
+        RETURN 'there are no triggers on ' || untracked;
+    END IF;
+    EXECUTE format('SELECT * FROM %I.tracking', schema) INTO kept;
+    IF kept.built_of IS NULL THEN
+        RETURN 'it is the first';
+    ELSIF kept.built_of <> now_built_of THEN
+        RETURN (SELECT 'not as they were: ' || string_agg(key, ', ' ORDER BY key) FROM jsonb_object_keys(now_built_of || kept.built_of) key
+                 WHERE now_built_of->key IS DISTINCT FROM kept.built_of->key);
+    ELSIF now_lost_changes IS DISTINCT FROM kept.lost_changes THEN
+        RETURN 'changes could not be written down';
+    ELSIF kept.settled_after IS NOT NULL THEN
+        RETURN 'changes may not have been written down by transactions that were under way';
+    ELSIF s.tracking = 'triggers' THEN
+        EXECUTE format('SELECT coalesce(bool_or(t.keys IS NULL), false) AS everything, coalesce(sum(cardinality(t.keys)), 0) AS keys FROM %I.touched AS t WHERE t.trigger_oid = ANY ($1)', schema)
+            INTO touched USING kept.triggers;
+        IF touched.everything THEN
+            RETURN 'a statement changed too much, or the table was truncated';
+        ELSIF touched.keys > 100000 + kept.source_rows THEN
+            RETURN 'too many changes';
+        END IF;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.reason_to_build_all(name, customer_tier.program_settings, jsonb, bigint) IS 'internal: why the next refresh has to build all histories; NULL = it need not';
+
+CREATE FUNCTION customer_tier.history_plan(schema name, run_id bigint, OUT build text, OUT reason text, OUT built_of jsonb, OUT triggers oid[], OUT lost_changes bigint, OUT settled_after text, OUT watermark text, OUT kept_watermark text)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$
+DECLARE
+    s customer_tier.program_settings := customer_tier.program_settings(schema);
     customers bigint;
     is_asked_for boolean;
+    kept_settled text;
+    kept_lost bigint;
     untracked text := customer_tier.untracked_tables(schema, s);
 BEGIN
     PERFORM customer_tier.mend_tracking(schema, s);
@@ -342,63 +455,46 @@ BEGIN
     built_of := customer_tier.built_of(schema, s);
     triggers := coalesce((SELECT array_agg(t.trigger_oid ORDER BY t.trigger_oid) FROM customer_tier.tracking_triggers(schema, s) t WHERE t.is_right), '{}');
     lost_changes := customer_tier.lost_changes(schema);
-    settled_after := pg_snapshot_xmin(pg_current_snapshot())::text;
-    watermark := customer_tier.highest_watermark(s);
+    watermark := customer_tier.highest_watermark(customer_tier.effective_source(s));
     build := 'full';
-    EXECUTE format('SELECT * FROM %I.tracking', schema) INTO kept;
-    kept_watermark := kept.watermark;
+    EXECUTE format('SELECT tracking.watermark, tracking.settled_after, tracking.lost_changes FROM %I.tracking', schema) INTO kept_watermark, kept_settled, kept_lost;
+    kept_lost := coalesce(kept_lost, lost_changes);
     EXECUTE format('SELECT run.full_build FROM %I.run WHERE run.run_id = $1', schema) INTO is_asked_for USING run_id;
-
-    IF s.tracking = 'full' THEN
-        reason := 'tracking is full';
-    ELSIF is_asked_for THEN
-        reason := 'it was asked for';
-    ELSIF kept.built_of IS NULL THEN
-        reason := 'it is the first';
-    ELSIF kept.built_of <> built_of THEN
-        reason := (SELECT 'not as they were: ' || string_agg(key, ', ' ORDER BY key) FROM jsonb_object_keys(built_of || kept.built_of) key
-                    WHERE built_of->key IS DISTINCT FROM kept.built_of->key);
-    ELSIF lost_changes IS DISTINCT FROM kept.lost_changes THEN
-        reason := 'changes could not be written down';
-        settled_after := pg_snapshot_xmax(pg_current_snapshot())::text;
-    ELSIF pg_snapshot_xmin(pg_current_snapshot()) < kept.settled_after::xid8 THEN
-        reason := 'changes may not have been written down by transactions that are still under way';
-        settled_after := kept.settled_after;
-    ELSIF s.tracking = 'watermark' THEN
-        customers := customer_tier.customers_above_watermark(s, kept.watermark);
-    ELSE
-        EXECUTE format('SELECT coalesce(bool_or(t.keys IS NULL), false) AS everything, coalesce(sum(cardinality(t.keys)), 0) AS keys FROM %I.touched AS t WHERE t.trigger_oid = ANY ($1)', schema)
-            INTO touched USING triggers;
-        IF touched.everything THEN
-            reason := 'a statement changed too much, or the table was truncated';
-        ELSIF touched.keys > 100000 + kept.source_rows THEN
-            reason := 'too many changes';
-        ELSE
-            EXECUTE format('SELECT count(DISTINCT key) FROM %I.touched AS t, unnest(t.keys) AS key WHERE t.trigger_oid = ANY ($1)%s', schema,
-                           CASE WHEN customer_tier.adds_rows(s) THEN ' AND t.ats IS NULL' ELSE '' END)
-                INTO customers USING triggers;
-        END IF;
-    END IF;
     IF untracked IS NOT NULL THEN
         RAISE WARNING USING
             MESSAGE = format('changes of %s are not tracked', untracked),
             HINT = format('SELECT customer_tier.track(%L) puts the triggers there; until then every refresh reads everything.', s.program);
-        reason := 'there are no triggers on ' || untracked;
     END IF;
-    IF reason IS NULL THEN
-        IF customer_tier.changes_cost_more(schema, s, customers) THEN
-            reason := format('%s customers changed, to read everybody is cheaper', customers);
-        ELSE
-            build := 'changes';
-            reason := format('%s customers to be read again', customers);
-        END IF;
+
+    reason := customer_tier.reason_to_build_all(schema, s, built_of, lost_changes);
+    -- Whoever could not write something down may commit after this refresh has looked.
+    settled_after := CASE WHEN lost_changes IS DISTINCT FROM kept_lost THEN customer_tier.next_transaction_id()::text
+                          WHEN pg_snapshot_xmin(pg_current_snapshot()) < kept_settled::xid8 THEN kept_settled END;
+    IF is_asked_for AND s.tracking <> 'full' THEN
+        reason := 'it was asked for';
+    END IF;
+    IF reason IS NOT NULL THEN
+        RETURN;
+    END IF;
+    IF s.tracking = 'watermark' THEN
+        customers := customer_tier.customers_above_watermark(customer_tier.effective_source(s), kept_watermark);
+    ELSE
+        EXECUTE format('SELECT count(DISTINCT key) FROM %I.touched AS t, unnest(t.keys) AS key WHERE t.trigger_oid = ANY ($1)%s', schema,
+                       CASE WHEN customer_tier.adds_rows(s) THEN ' AND t.ats IS NULL' ELSE '' END)
+            INTO customers USING triggers;
+    END IF;
+    IF customer_tier.changes_cost_more(schema, s, customers) THEN
+        reason := format('%s customers changed, to read everybody is cheaper', customers);
+    ELSE
+        build := 'changes';
+        reason := format('%s customers to be read again', customers);
     END IF;
 END
 $$;
 COMMENT ON FUNCTION customer_tier.history_plan(name, bigint) IS 'internal: whether a refresh builds all histories or those that changed, and why; and what to remember for the next';
 
 CREATE FUNCTION customer_tier.watermark_condition(s customer_tier.program_settings, kept text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$
     SELECT CASE WHEN kept IS NULL THEN format('source.%I IS NOT NULL', s.watermark)
                 ELSE format('source.%I >= CAST(CAST(%L AS %s) - CAST(%L AS %s) AS %s)', s.watermark, kept, c.base_type,
                             coalesce(s.watermark_lag, CASE customer_tier.watermark_kind(s) WHEN 'interval' THEN '10 minutes' ELSE '10000' END), customer_tier.watermark_kind(s),
@@ -408,12 +504,13 @@ $$;
 COMMENT ON FUNCTION customer_tier.watermark_condition(customer_tier.program_settings, text) IS 'internal: the rows of the source that may be new since a watermark';
 
 CREATE FUNCTION customer_tier.highest_watermark(s customer_tier.program_settings) RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$
 DECLARE
     highest text;
 BEGIN
     IF s.tracking = 'watermark' THEN
-        EXECUTE format('SELECT CAST(max(source.%I) AS text) FROM %I.%I AS source', s.watermark, s.source_schema, s.source_name) INTO highest;
+        EXECUTE format('SELECT CAST(max(source.%1$I) AS text) FROM %2$I.%3$I AS source WHERE %4$s', s.watermark, s.source_schema, s.source_name,
+                       CASE customer_tier.watermark_kind(s) WHEN 'interval' THEN format('isfinite(source.%I)', s.watermark) ELSE format('source.%1$I - source.%1$I = 0', s.watermark) END) INTO highest;
     END IF;
     RETURN highest;
 END
@@ -421,7 +518,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.highest_watermark(customer_tier.program_settings) IS 'internal: the highest watermark in the source; NULL when there is none';
 
 CREATE FUNCTION customer_tier.customers_above_watermark(s customer_tier.program_settings, kept text) RETURNS bigint
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$
 DECLARE
     customers bigint;
 BEGIN

@@ -63,11 +63,12 @@ COMMENT ON FUNCTION customer_tier.merge_history(name, customer_tier.program_sett
 
 CREATE FUNCTION customer_tier.merge_changes(schema name, s customer_tier.program_settings, triggers oid[], kept_watermark text,
     OUT rows_read bigint, OUT source_rows bigint, OUT bad_rows bigint, OUT rows_without_customer bigint, OUT changed bigint, OUT is_enough boolean)
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$
 DECLARE
     key_column record;
     equality text;
     adds_rows boolean := customer_tier.adds_rows(s);
+    read_from customer_tier.program_settings := customer_tier.effective_source(s);
     changes text;           -- common table expressions that end with "again": the keys to read again
     added text;             -- rows to add, as a source
 BEGIN
@@ -78,7 +79,7 @@ BEGIN
         changes := format(
 $query$again AS MATERIALIZED (
         SELECT DISTINCT source.%1$I AS key FROM %2$I.%3$I AS source WHERE %4$s
-    ), $query$, s.customer, s.source_schema, s.source_name, customer_tier.watermark_condition(s, kept_watermark));
+    ), $query$, read_from.customer, read_from.source_schema, read_from.source_name, customer_tier.watermark_condition(read_from, kept_watermark));
     ELSE
         changes := format(
 $query$consumed AS MATERIALIZED (
@@ -88,11 +89,12 @@ $query$consumed AS MATERIALIZED (
           FROM consumed, unnest(consumed.keys%3$s) AS one (key%4$s)
          WHERE consumed.trigger_oid = ANY ($1)
     ), again AS MATERIALIZED (
-        SELECT DISTINCT change.key FROM change WHERE NOT change.is_row
+        SELECT customer.customer_id AS key FROM (%5$s) AS customer
     ), $query$, schema,
             CASE WHEN adds_rows THEN 'consumed.ats IS NOT NULL' ELSE 'false' END,
             CASE WHEN adds_rows THEN ', consumed.ats, consumed.amounts' ELSE '' END,
-            CASE WHEN adds_rows THEN ', at, amount' ELSE '' END);
+            CASE WHEN adds_rows THEN ', at, amount' ELSE '' END,
+            customer_tier.source_customers(s, 'SELECT DISTINCT change.key FROM change WHERE NOT change.is_row'));
     END IF;
     -- A customer who is read again has the new rows among the others.
     added := CASE WHEN adds_rows THEN format(
@@ -106,7 +108,7 @@ $query$
     EXECUTE format(
 $query$
     WITH %1$sread AS MATERIALIZED (
-        SELECT again.key AS customer_id, built.history, coalesce(built.rows, 0) AS rows, coalesce(built.bad, 0) AS bad, built.profit, false AS is_added
+        SELECT coalesce(built.customer_id, again.key) AS customer_id, built.history, coalesce(built.rows, 0) AS rows, coalesce(built.bad, 0) AS bad, built.profit, false AS is_added
           FROM again
           LEFT JOIN LATERAL (%2$s) AS built ON true
          WHERE again.key IS NOT NULL%3$s
@@ -138,7 +140,7 @@ $query$(SELECT read.customer_id,
           LEFT JOIN %1$I.history AS kept ON kept.customer_id %2$s fresh.customer_id$query$, schema, equality), equality),
         -- Rows without a customer are all bad; how many is looked up when one of them changed.
         format('CASE WHEN EXISTS (SELECT FROM again WHERE again.key IS NULL) THEN (SELECT count(*) FROM %I.%I AS source WHERE source.%I IS NULL) ELSE (SELECT tracking.rows_without_customer FROM %I.tracking)%s END',
-               s.source_schema, s.source_name, s.customer, schema,
+               read_from.source_schema, read_from.source_name, read_from.customer, schema,
                CASE WHEN adds_rows THEN ' + (SELECT count(*) FROM change WHERE change.is_row AND change.key IS NULL)' ELSE '' END),
         CASE WHEN s.tracking = 'triggers' THEN 'NOT EXISTS (SELECT FROM consumed WHERE consumed.keys IS NULL AND consumed.trigger_oid = ANY ($1))' ELSE 'true' END,
         schema)

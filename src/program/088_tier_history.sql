@@ -61,10 +61,9 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.unreadable_states(name) IS 'internal: ratings whose state_before is no tier_state; no row = none';
 
-CREATE FUNCTION customer_tier.verify(program text) RETURNS TABLE (problem text, customer_id text, detail text)
+CREATE FUNCTION customer_tier.tier_history_problems(schema name) RETURNS TABLE (problem text, customer_id text, detail text)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$
 DECLARE
-    schema name := customer_tier.program_schema(program);
     equality text := customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c));
 BEGIN
     RETURN QUERY EXECUTE format(
@@ -136,7 +135,7 @@ $query$
 $query$, schema, equality, schema);
 END
 $$;
-COMMENT ON FUNCTION customer_tier.verify(text) IS 'what is wrong with the history of tiers, beside the ratings; no row = nothing. Refreshes write neither overlaps nor gaps; edits by hand may';
+COMMENT ON FUNCTION customer_tier.tier_history_problems(name) IS 'internal: what is wrong with the history of tiers, beside the ratings; no row = nothing. Refreshes write neither overlaps nor gaps; edits by hand may';
 
 CREATE FUNCTION customer_tier.forget_tiers(schema name) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -25,20 +25,24 @@
  * privileges, triggers and constraints; every condition under which that could
  * raise an error is looked at first; and where one holds, the sequence
  * <schema>.lost_changes is advanced instead: the next refresh then builds all
- * histories anew.  If the schema or the sequence is gone, too, nobody is there
- * to be told.
+ * histories anew.  When somebody holds that, too, it is the extension's own
+ * sequence, which counts for every program.  If the schema or the sequence is
+ * gone, that shows by itself (built_of in 062_tracking.sql).
  */
 #include "postgres.h"
 
 #include "compat.h"
 
 #include "access/detoast.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_sequence.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "commands/trigger.h"
@@ -52,7 +56,9 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/tuplestore.h"
+#include "utils/xid8.h"
 
 /* A row of touched has at most so many bytes of elements: it must fit a page. */
 #define ROW_BYTES (BLCKSZ - 1024)
@@ -101,9 +107,37 @@ typedef struct Recorder
 	MemoryContext values; /* the values of the row being filled */
 } Recorder;
 
+/* Whether a sequence can be advanced without an error: as we made it, it cycles. */
+static bool
+is_our_sequence(Oid sequence)
+{
+	HeapTuple tuple = SearchSysCache1(SEQRELID, ObjectIdGetDatum(sequence));
+	Form_pg_sequence form;
+	bool ours;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_sequence) GETSTRUCT(tuple);
+	ours = form->seqincrement == 1 && form->seqmax == PG_INT64_MAX && form->seqcycle;
+	ReleaseSysCache(tuple);
+	return ours;
+}
+
+/* Advance the sequence lost_changes of a schema, unless somebody holds it. */
+static bool
+advance_lost_changes(Oid sequence)
+{
+	if (!ConditionalLockRelationOid(sequence, RowExclusiveLock))
+		return false;
+	if (!is_our_sequence(sequence))
+		return false;
+	(void) nextval_internal(sequence, false);
+	return true;
+}
+
 /*
  * Something happened that could not be written down.  A change that is rolled
- * back afterwards leaves the sequence advanced, which costs one full build.
+ * back afterwards leaves the sequence advanced, which costs full builds.
  */
 static void
 mark_lost(const char *schema)
@@ -114,11 +148,24 @@ mark_lost(const char *schema)
 	if (!OidIsValid(namespace))
 		return;
 	sequence = get_relname_relid("lost_changes", namespace);
-	if (!OidIsValid(sequence) || get_rel_relkind(sequence) != RELKIND_SEQUENCE ||
-		!ConditionalLockRelationOid(sequence, RowExclusiveLock))
+	if (!OidIsValid(sequence) || advance_lost_changes(sequence))
 		return;
-	if (get_rel_relkind(sequence) == RELKIND_SEQUENCE)
-		(void) nextval_internal(sequence, false);
+	namespace = get_namespace_oid("customer_tier", true);
+	if (!OidIsValid(namespace))
+		return;
+	sequence = get_relname_relid("lost_changes", namespace);
+	if (OidIsValid(sequence))
+		(void) advance_lost_changes(sequence);
+}
+
+PG_FUNCTION_INFO_V1(next_transaction_id);
+
+/* next_transaction_id() -> xid8: later than that of any transaction so far. */
+Datum
+next_transaction_id(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	PG_RETURN_FULLTRANSACTIONID(ReadNextFullTransactionId());
 }
 
 /* The element type of an array column of touched, or InvalidOid. */
