@@ -18,14 +18,14 @@ COMMENT ON FUNCTION customer_tier.progress_value(oid, name) IS 'internal: the va
 -- owner of a program runs with the rights of whoever looks.
 CREATE VIEW customer_tier.refresh_progress AS
 SELECT program.name AS program, program.schema, run.run_id, p.pid, p.kind, p.phase, p.phase_number, p.phases, p.done, p.total, p.started_at,
-       now.is - p.started_at AS elapsed,
-       CASE WHEN p.finish_at IS NOT NULL THEN greatest(p.finish_at - now.is, interval '0') END AS estimated_remaining
+       clock.instant - p.started_at AS elapsed,
+       CASE WHEN p.finish_at IS NOT NULL THEN greatest(p.finish_at - clock.instant, interval '0') END AS estimated_remaining
   FROM customer_tier.program
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.nspname = program.schema
  CROSS JOIN LATERAL customer_tier.unpack_progress(customer_tier.progress_value(namespace.oid, 'progress_start'),
            customer_tier.progress_value(namespace.oid, 'progress_state'), customer_tier.progress_value(namespace.oid, 'progress_finish')) AS p
  CROSS JOIN LATERAL (SELECT customer_tier.progress_value(namespace.oid, 'progress_run') AS run_id) AS run
- CROSS JOIN LATERAL (SELECT pg_catalog.clock_timestamp() AS is OFFSET 0) AS now
+ CROSS JOIN LATERAL (SELECT pg_catalog.clock_timestamp() AS instant OFFSET 0) AS clock
  WHERE EXISTS (SELECT FROM pg_catalog.pg_locks AS held
                  JOIN pg_catalog.pg_class AS history ON history.oid = held.relation
                 WHERE history.relnamespace = namespace.oid AND history.relname = 'history'

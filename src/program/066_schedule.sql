@@ -68,13 +68,13 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.cron_fields(text) IS 'internal: what the fields of a cron schedule mean; an error when it is none';
 
-CREATE FUNCTION customer_tier.calendar_list("values" int[], every int) RETURNS text
+CREATE FUNCTION customer_tier.calendar_list(field_values int[], every int) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Neighbours make a range; all make a star.
-    SELECT CASE WHEN cardinality("values") = every THEN '*' ELSE string_agg(r.range, ',' ORDER BY r.first) END
+    SELECT CASE WHEN cardinality(field_values) = every THEN '*' ELSE string_agg(r.range, ',' ORDER BY r.first) END
       FROM (SELECT min(i.value) AS first,
                    to_char(min(i.value), 'FM00') || CASE WHEN max(i.value) > min(i.value) THEN '..' || to_char(max(i.value), 'FM00') ELSE '' END AS range
-              FROM (SELECT value, value - row_number() OVER (ORDER BY value) AS island FROM unnest("values") AS value) AS i
+              FROM (SELECT value, value - row_number() OVER (ORDER BY value) AS island FROM unnest(field_values) AS value) AS i
              GROUP BY i.island) AS r
 $$;
 COMMENT ON FUNCTION customer_tier.calendar_list(int[], int) IS 'internal: values of a field as systemd writes them';
