@@ -238,10 +238,13 @@ progress_pending(Progress *progress)
 	set_part(progress, PROGRESS_STATE, pack_state(progress));
 }
 
+/* Nothing is under way any more. */
 void
 progress_end(Progress *progress)
 {
-	set_part(progress, PROGRESS_START, NOTHING);
+	/* Only what was set is locked: setting it anew does not wait. */
+	if (progress->phase_start != 0)
+		set_part(progress, PROGRESS_START, NOTHING);
 }
 
 static Datum

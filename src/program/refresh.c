@@ -64,8 +64,7 @@
 bool refresh_notices = true;
 
 static const Phase refresh_phases[] = {
-	{"wait", "waiting for its turn", "waited for its turn",
-	 "SELECT customer_tier.refresh_lock($1, $2)"},
+	{"wait", "waiting for its turn", "", "SELECT customer_tier.refresh_lock($1, $2)"},
 	{"check", "checking the program", "checked the program",
 	 "SELECT customer_tier.refresh_check($1, $2)"},
 	{"read", "reading the source", "read %s rows",
@@ -81,8 +80,7 @@ static const Phase refresh_phases[] = {
 };
 
 static const Phase fit_phases[] = {
-	{"wait", "waiting for its turn", "waited for its turn",
-	 "SELECT customer_tier.refresh_lock($1, $2)"},
+	{"wait", "waiting for its turn", "", "SELECT customer_tier.refresh_lock($1, $2)"},
 	{"check", "checking the program", "checked the program",
 	 "SELECT customer_tier.refresh_check($1, $2)"},
 	{"fit", "fitting the models", "fitted the models",
@@ -359,7 +357,12 @@ finish_phase(Run *run, const Phase *phase, TimestampTz start)
 	appendStringInfoChar(&run->phases, '}');
 
 	/* Nobody who did not have to wait wants to read so. */
-	if (refresh_notices && (phase != run->kind->phases || seconds >= 1))
+	if (!refresh_notices || (phase == run->kind->phases && seconds < 1))
+		return;
+	if (phase == run->kind->phases)
+		ereport(NOTICE,
+				(errmsg("%s: waited %.1f s for its turn", run->program, seconds)));
+	else
 		ereport(NOTICE, (errmsg("%s: %s in %.1f s", run->program,
 								counts ? psprintf(phase->notice, rows) : phase->notice,
 								seconds)));
@@ -523,6 +526,7 @@ run_recorded(Run *run)
 	if (error != NULL)
 	{
 		pgstat_report_activity(STATE_RUNNING, debug_query_string);
+		progress_end(&run->shown);
 		record_failure(run, error);
 		next_transaction();
 		/* The phases' own SQL says nothing to whoever called us. */

@@ -209,6 +209,15 @@ sub notices
 }
 my $said = join '', map { "NOTICE:  00000: shop: $_ in \\d+\\.\\d s\n" } 'checked the program', 'read \d+ rows', 'chose the models', 'measured the scales of 500 buyers', 'scored the forecasts', 'published \d+ changes';
 like(notices('on', q{CALL customer_tier.refresh('shop', '2024-04-02')}), qr/^$said$/, 'a refresh says what each phase did');
+shut_gate();
+sql(q{UPDATE shop.settings SET source_name = 'gated'});
+$refresh = start_refresh(q{CALL customer_tier.refresh('shop', '2024-04-02')});
+$second = start_session('SET customer_tier.refresh_notices = on', q{CALL customer_tier.fit('shop', '2024-04-02')});
+$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'customer_tier.fit of shop%: waiting for its turn%'}) or die 'the fit does not wait';
+sleep 1;
+open_gate();
+$_->{session}->finish foreach $refresh, $second;
+like(${ $second->{err} }, qr/^NOTICE:  00000: shop: waited \d+\.\d s for its turn$/m, 'and who waited says so');
 like(notices('on', q{CALL customer_tier.fit('shop', '2024-04-02')}), qr/^NOTICE:  00000: shop: checked the program in .*\nNOTICE:  00000: shop: fitted the models in \d+\.\d s\n$/, 'and so does a fit');
 is(notices('off', q{CALL customer_tier.refresh('shop', '2024-04-02')}), '', 'unless told not to');
 like(failure(q{CALL customer_tier.refresh('shop', '2024-04-02')}, 'SET customer_tier.refresh_notice = on'), qr/invalid configuration parameter name "customer_tier.refresh_notice"/, 'a setting that does not exist is refused')
