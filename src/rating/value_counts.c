@@ -1,12 +1,12 @@
 /*
- * population_type.c
- *	  The type population: the values of a population, to be joined elsewhere.
+ * value_counts.c
+ *	  The type value_counts: the values of a population, to be joined elsewhere.
  *
  * An aggregate whose partial state is internal cannot be combined by whoever
- * knows types only, such as the coordinator of Citus.  A population is such a
- * state as a value: the distinct values ascending, each with the number of
- * members that have it.  Populations are joined, and members() gives the values
- * back to the aggregates that measure them, which do not depend on their order.
+ * knows types only, such as the coordinator of Citus.  This is such a state as a
+ * value: the distinct values ascending, each with the number of members that
+ * have it.  Two of them are joined to one, and members() gives the values back to
+ * the aggregates that measure them, which do not depend on their order.
  *
  * The text is {value,value*count,...}.  The binary form is a version, the number
  * of distinct values, and for each the value and its count.
@@ -35,16 +35,16 @@
 #include "numerics/sort.h"
 #include "value_list.h"
 
-PG_FUNCTION_INFO_V1(population_in);
-PG_FUNCTION_INFO_V1(population_out);
-PG_FUNCTION_INFO_V1(population_recv);
-PG_FUNCTION_INFO_V1(population_send);
-PG_FUNCTION_INFO_V1(population_add);
-PG_FUNCTION_INFO_V1(population_join);
-PG_FUNCTION_INFO_V1(population_flat);
-PG_FUNCTION_INFO_V1(population_members);
+PG_FUNCTION_INFO_V1(value_counts_in);
+PG_FUNCTION_INFO_V1(value_counts_out);
+PG_FUNCTION_INFO_V1(value_counts_recv);
+PG_FUNCTION_INFO_V1(value_counts_send);
+PG_FUNCTION_INFO_V1(value_counts_add);
+PG_FUNCTION_INFO_V1(value_counts_join);
+PG_FUNCTION_INFO_V1(value_counts_flat);
+PG_FUNCTION_INFO_V1(value_counts_members);
 
-#define POPULATION_VERSION 1
+#define VALUE_COUNTS_VERSION 1
 
 /* As a list of values it has to fit into a gigabyte. */
 #define MEMBERS_MAX ((int64) (MaxAllocSize / sizeof(double)))
@@ -52,94 +52,94 @@ PG_FUNCTION_INFO_V1(population_members);
 #define DISTINCT_MAX ((int64) (MaxAllocSize / 2 / sizeof(double) - 8))
 
 /* As it is stored. */
-typedef struct Population
+typedef struct ValueCounts
 {
 	int32		vl_len_;
 	int32		version;
 	int64		members;
 	int64		distinct;
 	double		value[FLEXIBLE_ARRAY_MEMBER];	/* and then as many counts, int64 */
-} Population;
+} ValueCounts;
 
 static inline int64 *
-population_counts(const Population *population)
+counts_of(const ValueCounts *population)
 {
 	return (int64 *) (population->value + population->distinct);
 }
 
 /* While it is built. */
-typedef struct PopulationObject
+typedef struct ValueCountsObject
 {
 	ExpandedObjectHeader header;
 	ValueList  *list;
-	Population *flat;			/* of as many values as flat_members, or NULL */
+	ValueCounts *flat;			/* of as many values as flat_members, or NULL */
 	int64		flat_members;
-} PopulationObject;
+} ValueCountsObject;
 
 static Size object_flat_size(ExpandedObjectHeader *header);
 static void object_flatten(ExpandedObjectHeader *header, void *result, Size size);
 
-static const ExpandedObjectMethods population_methods = {object_flat_size, object_flatten};
+static const ExpandedObjectMethods value_counts_methods = {object_flat_size, object_flatten};
 
 static void
 check_members(int64 members)
 {
 	if (members > MEMBERS_MAX)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("a population must not have more than %lld members",
+						errmsg("value_counts must not have more than %lld members",
 							   (long long) MEMBERS_MAX)));
 }
 
 /* Room for a population; its values are still to be filled in. */
-static Population *
-population_create(MemoryContext context, int64 distinct)
+static ValueCounts *
+value_counts_create(MemoryContext context, int64 distinct)
 {
-	Population *population;
+	ValueCounts *population;
 	Size		size;
 
 	if (distinct > DISTINCT_MAX)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("a population must not have more than %lld different values",
+						errmsg("value_counts must not have more than %lld different values",
 							   (long long) DISTINCT_MAX)));
-	size = offsetof(Population, value) + distinct * (sizeof(double) + sizeof(int64));
+	size = offsetof(ValueCounts, value) + distinct * (sizeof(double) + sizeof(int64));
 	population = MemoryContextAllocZero(context, size);
 	SET_VARSIZE(population, size);
-	population->version = POPULATION_VERSION;
+	population->version = VALUE_COUNTS_VERSION;
 	population->distinct = distinct;
 	return population;
 }
 
 /* An argument as it is stored, wherever it comes from. */
-static Population *
-get_population(Datum datum)
+static ValueCounts *
+get_value_counts(Datum datum)
 {
-	Population *population = (Population *) PG_DETOAST_DATUM(datum);
+	ValueCounts *population = (ValueCounts *) PG_DETOAST_DATUM(datum);
 
-	if (population->version != POPULATION_VERSION)
+	if (population->version != VALUE_COUNTS_VERSION)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("unknown version %d of a population", population->version)));
+						errmsg("unknown version %d of value_counts", population->version)));
 	return population;
 }
 
 /* ---------- while it is built ---------- */
 
-static PopulationObject *
+static ValueCountsObject *
 object_create(MemoryContext parent)
 {
-	MemoryContext context = AllocSetContextCreate(parent, "population", ALLOCSET_SMALL_SIZES);
-	PopulationObject *object = MemoryContextAllocZero(context, sizeof(PopulationObject));
+	MemoryContext context = AllocSetContextCreate(parent, "value_counts", ALLOCSET_SMALL_SIZES);
+	ValueCountsObject *object = MemoryContextAllocZero(context, sizeof(ValueCountsObject));
 
-	EOH_init_header(&object->header, &population_methods, context);
+	EOH_init_header(&object->header, &value_counts_methods, context);
 	object->list = value_list_create(context, 0);
 	return object;
 }
 
 /* Add the members of a population. */
 static void
-object_append(PopulationObject *object, const Population *population)
+object_append(ValueCountsObject *object, const ValueCounts *population)
 {
 	ValueList  *list = object->list;
-	const int64 *count = population_counts(population);
+	const int64 *count = counts_of(population);
 
 	check_members(list->count + population->members);
 	if (list->count + population->members > list->room)
@@ -154,8 +154,8 @@ object_append(PopulationObject *object, const Population *population)
 }
 
 /* The population of a list. */
-static Population *
-object_flat(PopulationObject *object)
+static ValueCounts *
+object_flat(ValueCountsObject *object)
 {
 	ValueList  *list = object->list;
 
@@ -164,8 +164,8 @@ object_flat(PopulationObject *object)
 		double	   *sorted = value_list_sorted(list);
 		double	   *through = MemoryContextAllocHuge(CurrentMemoryContext, Max(list->count, 1) * sizeof(double));
 		int64		distinct = list->count == 0 ? 0 : sort_distinct(sorted, through, list->count);
-		Population *flat = population_create(object->header.eoh_context, distinct);
-		int64	   *count = population_counts(flat);
+		ValueCounts *flat = value_counts_create(object->header.eoh_context, distinct);
+		int64	   *count = counts_of(flat);
 
 		flat->members = list->count;
 		memcpy(flat->value, sorted, distinct * sizeof(double));
@@ -184,21 +184,21 @@ object_flat(PopulationObject *object)
 static Size
 object_flat_size(ExpandedObjectHeader *header)
 {
-	return VARSIZE(object_flat((PopulationObject *) header));
+	return VARSIZE(object_flat((ValueCountsObject *) header));
 }
 
 static void
 object_flatten(ExpandedObjectHeader *header, void *result, Size size)
 {
-	memcpy(result, object_flat((PopulationObject *) header), size);
+	memcpy(result, object_flat((ValueCountsObject *) header), size);
 }
 
 /* The population that an aggregate is building, in argument 0; NULL before its first value. */
-static PopulationObject *
+static ValueCountsObject *
 get_state(FunctionCallInfo fcinfo, MemoryContext context)
 {
 	struct varlena *state;
-	PopulationObject *object;
+	ValueCountsObject *object;
 
 	if (PG_ARGISNULL(0))
 		return NULL;
@@ -207,21 +207,21 @@ get_state(FunctionCallInfo fcinfo, MemoryContext context)
 	{
 		ExpandedObjectHeader *header = DatumGetEOHP(PG_GETARG_DATUM(0));
 
-		if (header->eoh_methods == &population_methods)
-			return (PopulationObject *) header;
+		if (header->eoh_methods == &value_counts_methods)
+			return (ValueCountsObject *) header;
 	}
 	/* one that came from another process, or from a table */
 	object = object_create(context);
-	object_append(object, get_population(PG_GETARG_DATUM(0)));
+	object_append(object, get_value_counts(PG_GETARG_DATUM(0)));
 	return object;
 }
 
-/* population_add(state population, value float8) -> population */
+/* value_counts_add(state value_counts, value float8) -> value_counts */
 Datum
-population_add(PG_FUNCTION_ARGS)
+value_counts_add(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = get_aggregate_context(fcinfo);
-	PopulationObject *object = get_state(fcinfo, context);
+	ValueCountsObject *object = get_state(fcinfo, context);
 
 	if (!PG_ARGISNULL(1))
 	{
@@ -229,7 +229,7 @@ population_add(PG_FUNCTION_ARGS)
 
 		if (isnan(value))
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("a member of a population must not be NaN"),
+							errmsg("a value to count must not be NaN"),
 							errhint("Leave such rows out, or make the value NULL with "
 									"nullif(value, 'NaN').")));
 		if (object == NULL)
@@ -243,18 +243,18 @@ population_add(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(EOHPGetRWDatum(&object->header));
 }
 
-/* population_join(state population, other population) -> population */
+/* value_counts_join(state value_counts, other value_counts) -> value_counts */
 Datum
-population_join(PG_FUNCTION_ARGS)
+value_counts_join(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = get_aggregate_context(fcinfo);
-	PopulationObject *object = get_state(fcinfo, context);
+	ValueCountsObject *object = get_state(fcinfo, context);
 
 	if (!PG_ARGISNULL(1))
 	{
 		if (object == NULL)
 			object = object_create(context);
-		object_append(object, get_population(PG_GETARG_DATUM(1)));
+		object_append(object, get_value_counts(PG_GETARG_DATUM(1)));
 	}
 	if (object == NULL)
 		PG_RETURN_NULL();
@@ -263,7 +263,7 @@ population_join(PG_FUNCTION_ARGS)
 
 /* The population as a value of its own: the aggregate may go on building. */
 Datum
-population_flat(PG_FUNCTION_ARGS)
+value_counts_flat(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_DATUM(PointerGetDatum(PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0))));
 }
@@ -272,14 +272,14 @@ population_flat(PG_FUNCTION_ARGS)
 
 typedef struct MemberCursor
 {
-	Population *population;
+	ValueCounts *population;
 	int64		at;				/* which value is next */
 	int64		given;			/* how many members that have it were given */
 } MemberCursor;
 
-/* members(population) -> setof float8 */
+/* members(value_counts) -> setof float8 */
 Datum
-population_members(PG_FUNCTION_ARGS)
+value_counts_members(PG_FUNCTION_ARGS)
 {
 	FuncCallContext *call;
 	MemberCursor *cursor;
@@ -291,7 +291,7 @@ population_members(PG_FUNCTION_ARGS)
 		call = SRF_FIRSTCALL_INIT();
 		old = MemoryContextSwitchTo(call->multi_call_memory_ctx);
 		cursor = palloc0(sizeof(MemberCursor));
-		cursor->population = get_population(PointerGetDatum(PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0))));
+		cursor->population = get_value_counts(PointerGetDatum(PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0))));
 		call->user_fctx = cursor;
 		MemoryContextSwitchTo(old);
 	}
@@ -301,7 +301,7 @@ population_members(PG_FUNCTION_ARGS)
 	{
 		double		value = cursor->population->value[cursor->at];
 
-		if (++cursor->given == population_counts(cursor->population)[cursor->at])
+		if (++cursor->given == counts_of(cursor->population)[cursor->at])
 		{
 			cursor->at++;
 			cursor->given = 0;
@@ -346,22 +346,22 @@ reading_add(Reading *reading, double value, int64 count)
 	return true;
 }
 
-static Population *
+static ValueCounts *
 reading_end(const Reading *reading)
 {
-	Population *population = population_create(CurrentMemoryContext, reading->distinct);
+	ValueCounts *population = value_counts_create(CurrentMemoryContext, reading->distinct);
 
 	population->members = reading->members;
 	if (reading->distinct > 0)
 	{
 		memcpy(population->value, reading->value, reading->distinct * sizeof(double));
-		memcpy(population_counts(population), reading->count, reading->distinct * sizeof(int64));
+		memcpy(counts_of(population), reading->count, reading->distinct * sizeof(int64));
 	}
 	return population;
 }
 
 Datum
-population_in(PG_FUNCTION_ARGS)
+value_counts_in(PG_FUNCTION_ARGS)
 {
 	char	   *text = PG_GETARG_CSTRING(0);
 	const char *next = text;
@@ -377,7 +377,7 @@ population_in(PG_FUNCTION_ARGS)
 		if (reading.distinct % 65536 == 0)
 			CHECK_FOR_INTERRUPTS();
 		good = reading.distinct == 0 || *next++ == ',';
-		/* what strtod() would skip or take for a number, and population_out() does not write */
+		/* what strtod() would skip or take for a number, and value_counts_out() does not write */
 		if (!good || isspace((unsigned char) *next) || *next == '+')
 			break;
 		value = strtod(next, &end);
@@ -396,18 +396,18 @@ population_in(PG_FUNCTION_ARGS)
 	}
 	if (!good || *next != '}' || next[1] != '\0')
 		ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-						errmsg("invalid input syntax for type population: \"%.*s\"%s", 60, text,
+						errmsg("invalid input syntax for type value_counts: \"%.*s\"%s", 60, text,
 							   strlen(text) > 60 ? "..." : ""),
 						errdetail("It is {value,value*count,...} with rising values and counts from 1."),
-						errhint("customer_tier.population(value) makes one.")));
+						errhint("customer_tier.value_counts(value) makes one.")));
 	PG_RETURN_POINTER(reading_end(&reading));
 }
 
 Datum
-population_out(PG_FUNCTION_ARGS)
+value_counts_out(PG_FUNCTION_ARGS)
 {
-	Population *population = get_population(PG_GETARG_DATUM(0));
-	const int64 *count = population_counts(population);
+	ValueCounts *population = get_value_counts(PG_GETARG_DATUM(0));
+	const int64 *count = counts_of(population);
 	StringInfoData buf;
 
 	initStringInfo(&buf);
@@ -429,39 +429,39 @@ population_out(PG_FUNCTION_ARGS)
 }
 
 Datum
-population_recv(PG_FUNCTION_ARGS)
+value_counts_recv(PG_FUNCTION_ARGS)
 {
 	StringInfo	buf = (StringInfo) PG_GETARG_POINTER(0);
 	Reading		reading = {0};
 	int64		distinct;
 
-	if (pq_getmsgbyte(buf) != POPULATION_VERSION)
+	if (pq_getmsgbyte(buf) != VALUE_COUNTS_VERSION)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("unknown version of a population")));
+						errmsg("unknown version of value_counts")));
 	distinct = pq_getmsgint64(buf);
 	if (distinct < 0 || distinct > (buf->len - buf->cursor) / 16)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("a population is cut off")));
+						errmsg("value_counts are cut off")));
 	for (int64 i = 0; i < distinct; i++)
 	{
 		double		value = pq_getmsgfloat8(buf);
 
 		if (!reading_add(&reading, value, pq_getmsgint64(buf)))
 			ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-							errmsg("a population has an impossible value or count")));
+							errmsg("value_counts have an impossible value or count")));
 	}
 	PG_RETURN_POINTER(reading_end(&reading));
 }
 
 Datum
-population_send(PG_FUNCTION_ARGS)
+value_counts_send(PG_FUNCTION_ARGS)
 {
-	Population *population = get_population(PG_GETARG_DATUM(0));
-	const int64 *count = population_counts(population);
+	ValueCounts *population = get_value_counts(PG_GETARG_DATUM(0));
+	const int64 *count = counts_of(population);
 	StringInfoData buf;
 
 	pq_begintypsend(&buf);
-	pq_sendbyte(&buf, POPULATION_VERSION);
+	pq_sendbyte(&buf, VALUE_COUNTS_VERSION);
 	pq_sendint64(&buf, population->distinct);
 	for (int64 i = 0; i < population->distinct; i++)
 	{
