@@ -391,7 +391,11 @@ BEGIN
     IF one_key IS NULL THEN
         RETURN true;
     END IF;
-    EXECUTE 'EXPLAIN (FORMAT JSON) ' || customer_tier.source_query(s, one_key) INTO plan;
+    -- Rates and identities are joined once for all of them.
+    EXECUTE 'EXPLAIN (FORMAT JSON) ' || CASE WHEN customer_tier.has_source_rows(s)
+        THEN format('SELECT source.%I, source.%I, source.%I FROM %I.%I AS source WHERE source.%I %s ANY (ARRAY(%s))', s.customer, s.at, s.amount, s.source_schema, s.source_name,
+                    s.customer, customer_tier.source_key_equality(s), customer_tier.source_keys(s, one_key))
+        ELSE customer_tier.source_query(s, one_key) END INTO plan;
     one := plan->0->'Plan'->>'Total Cost';
     s := customer_tier.effective_source(s);
     EXECUTE format('EXPLAIN (FORMAT JSON) SELECT source.%I, source.%I, source.%I FROM %I.%I AS source', s.customer, s.at, s.amount, s.source_schema, s.source_name) INTO plan;

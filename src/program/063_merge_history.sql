@@ -110,7 +110,7 @@ $query$
     WITH %1$sread AS MATERIALIZED (
         SELECT coalesce(built.customer_id, again.key) AS customer_id, built.history, coalesce(built.rows, 0) AS rows, coalesce(built.bad, 0) AS bad, built.profit, false AS is_added
           FROM again
-          LEFT JOIN LATERAL (%2$s) AS built ON true
+          LEFT JOIN %2$s
          WHERE again.key IS NOT NULL%3$s
     ), %4$s, without_customer AS (
         SELECT %5$s AS rows
@@ -127,7 +127,12 @@ $query$
               FROM difference) AS found
 $query$,
         changes,
-        customer_tier.source_query(s, 'again.key'),
+        -- One by one through an index; or, where rates and identities are joined, all at once.
+        CASE WHEN customer_tier.has_source_rows(s)
+             THEN format('(%s) AS built ON built.customer_id %s again.key',
+                         customer_tier.source_query(s, NULL, format('(SELECT rows.* FROM %1$I.source_rows AS rows WHERE rows.customer_id %2$s ANY (SELECT again.key FROM again) AND rows.source_customer %3$s ANY (SELECT made_of.key FROM again CROSS JOIN LATERAL (%4$s) AS made_of))',
+                                                                    schema, equality, customer_tier.source_key_equality(s), customer_tier.source_keys(s, 'again.key'))), equality)
+             ELSE format('LATERAL (%s) AS built ON true', customer_tier.source_query(s, 'again.key')) END,
         added,
         customer_tier.history_changes(schema, format(
 $query$(SELECT read.customer_id,
