@@ -107,6 +107,10 @@ BEGIN
                             'Upgrade PostgreSQL, or set margin_column to NULL.'::text;
     END IF;
 
+    IF s.schema IS NOT NULL AND customer_tier.has_source_rows(s) THEN
+        RETURN QUERY SELECT 'rates, the identity map and merged customers are here, and each row needs them'::text,
+                            'Convert amounts and keys in views on the shards, and read those.'::text;
+    END IF;
     RETURN QUERY
         SELECT format('%s reads %s, which is not partitioned by "%s"', source, root.relation, s.customer),
                format('Make %s the source, or partition it by the customer under the name that the source has for it.', root.relation)
@@ -139,7 +143,9 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $
 DECLARE
     source regclass := to_regclass(format('%I.%I', s.source_schema, s.source_name));
 BEGIN
-    IF customer_tier.is_distributed_by(source, s.customer) THEN
+    IF s.schema IS NOT NULL AND customer_tier.has_source_rows(s) THEN
+        RETURN 'here';
+    ELSIF customer_tier.is_distributed_by(source, s.customer) THEN
         RETURN 'there';
     ELSIF NOT EXISTS (SELECT FROM customer_tier.foreign_parts(source) AS f WHERE f.builds)
        OR EXISTS (SELECT FROM customer_tier.remote_obstacles(s)) THEN

@@ -182,6 +182,26 @@ $coordinator->safe_psql('postgres', "CREATE USER MAPPING FOR shopkeeper SERVER s
 $coordinator->safe_psql('postgres', q{CALL customer_tier.refresh('owned', '2024-09-30')});
 same_rows($coordinator, 'TABLE owned.ratings', 'TABLE by_customer_copy.ratings', 'with a mapping, and no right on the partitions: the same ratings');
 
+# ---- merged customers and rates are known here only: rows are fetched, the result is right
+
+foreach my $name ('by_customer', 'by_time')
+{
+	foreach my $each ($name, "${name}_copy")
+	{
+		$coordinator->safe_psql('postgres', "SELECT customer_tier.merge_customers('$each', 17, 18)");
+		$coordinator->safe_psql('postgres', "CALL customer_tier.refresh('$each', '2024-09-30')");
+	}
+	like($coordinator->safe_psql('postgres', "SELECT problem FROM customer_tier.remote_problems('$name')"), qr/all rows of the source are fetched.*merged customers/, "$name, merged customers: said");
+	same_rows($coordinator, "SELECT customer_id, customer_tier.history_send(history) FROM $name.history",
+		"SELECT customer_id, customer_tier.history_send(history) FROM ${name}_copy.history", "$name, merged customers: the histories of a local copy");
+	foreach my $each ($name, "${name}_copy")
+	{
+		$coordinator->safe_psql('postgres', "SELECT customer_tier.unmerge_customers('$each', 17)");
+		$coordinator->safe_psql('postgres', "CALL customer_tier.refresh('$each', '2024-09-30')");
+	}
+	same_results($name, "$name, no more merged");
+}
+
 # ---- what keeps the histories from being built there is said, and costs no result
 
 $coordinator->safe_psql('postgres', 'ALTER SERVER shard_2 OPTIONS (DROP extensions)');
