@@ -46,6 +46,8 @@ CREATE TABLE %1$I.run (
     build text CHECK (build IN ('full', 'changes')),
     build_reason text,
     rows_scanned bigint,
+    is_repeat boolean NOT NULL DEFAULT false,
+    configuration text,
     histories_changed bigint,
     rows_read bigint,
     rows_bad bigint,
@@ -100,6 +102,8 @@ COMMENT ON COLUMN %1$I.run.full_build IS 'whether all histories were asked to be
 COMMENT ON COLUMN %1$I.run.build IS 'full = all histories were built anew, changes = those of customers whose orders changed (settings.tracking)';
 COMMENT ON COLUMN %1$I.run.build_reason IS 'why';
 COMMENT ON COLUMN %1$I.run.rows_scanned IS 'rows of the source that this run read';
+COMMENT ON COLUMN %1$I.run.is_repeat IS 'whether nothing was new since the run before, so that its scales and ratings were kept as they are';
+COMMENT ON COLUMN %1$I.run.configuration IS 'a hash of everything besides orders and day that the ratings depend on';
 COMMENT ON COLUMN %1$I.run.histories_changed IS 'histories inserted, updated or deleted';
 COMMENT ON COLUMN %1$I.run.rows_read IS 'rows of the source, whether this run read them or an earlier one';
 COMMENT ON COLUMN %1$I.run.rows_bad IS 'rows skipped: customer, day or amount is NULL, NaN, infinite or out of range, or the margin is outside of -1..1';

@@ -224,6 +224,9 @@ DECLARE
     as_of date;
     due boolean;
 BEGIN
+    IF customer_tier.is_repeat(schema, run_id) THEN
+        RETURN;
+    END IF;
     IF coalesce(s.purchase_model, 'none') = 'none' THEN
         EXECUTE format('UPDATE %I.run SET model_problem = ''the settings ask for no purchase model'' WHERE run.run_id = $1', schema) USING run_id;
         RETURN;

@@ -139,6 +139,9 @@ DECLARE
     due record;
     missed record;
 BEGIN
+    IF customer_tier.is_repeat(schema, run_id) THEN
+        RETURN;
+    END IF;
     EXECUTE format('SELECT run.as_of, run.newest_day FROM %I.run WHERE run.run_id = $1', schema) INTO run USING run_id;
     -- A month is due when it is over, and when its orders can have arrived:
     -- the newest order is not more than 45 days older.

@@ -123,7 +123,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.measure_run(name, bigint) IS 'internal: measure a run''s cut points and scales, or take over those of the published run where they are frozen';
 
-CREATE FUNCTION customer_tier.prune_scales(schema name, run_id bigint) RETURNS void
+CREATE FUNCTION customer_tier.keep_distribution(schema name, run_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- How the scores lie, for score_drift(), and whether this run begins anew.
@@ -148,7 +148,13 @@ $query$
      WHERE run.is_reference <> (run.run_id = $1)
        AND (EXISTS (TABLE present EXCEPT TABLE past) OR EXISTS (TABLE past EXCEPT TABLE present))
 $query$, schema) USING run_id;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.keep_distribution(name, bigint) IS 'internal: keep the distribution of a run''s scores, and whether the run begins anew';
 
+CREATE FUNCTION customer_tier.drop_old_scales(schema name, run_id bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- Scales are the one large thing in a run: it keeps its own, those of the
     -- one that was current until now, and those of the reference.
     EXECUTE format(
@@ -166,7 +172,7 @@ $query$
 $query$, schema) USING run_id;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.prune_scales(name, bigint) IS 'internal: keep the distribution of a run''s scores, and drop the scales that nobody will ask for';
+COMMENT ON FUNCTION customer_tier.drop_old_scales(name, bigint) IS 'internal: drop the scales of earlier runs that nobody will ask for';
 
 CREATE FUNCTION customer_tier.compile_one(schema name, s customer_tier.program_settings, key_type text, rating_row text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$

@@ -156,6 +156,7 @@ BEGIN
         USING run_id, m.source_rows, m.bad_rows, plan.build, plan.reason, m.rows_read, m.changed;
     PERFORM customer_tier.check_gates(schema, run_id);
     PERFORM customer_tier.remember_build(schema, run_id, plan.build = 'full', to_jsonb(plan) || to_jsonb(m));
+    PERFORM customer_tier.note_repeat(schema, run_id);
     PERFORM customer_tier.analyze_if_changed(format('%I.history', schema)::regclass, m.changed);
 END
 $$;
@@ -166,7 +167,11 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp 
 DECLARE
     this_run record;
 BEGIN
-    PERFORM customer_tier.measure_run(schema, run_id);
+    IF customer_tier.is_repeat(schema, run_id) THEN
+        PERFORM customer_tier.take_over_scales(schema, run_id);
+    ELSE
+        PERFORM customer_tier.measure_run(schema, run_id);
+    END IF;
     EXECUTE format('SELECT run.as_of, run.as_of_is_default, run.newest_day, run.as_of - run.newest_day AS age FROM %I.run WHERE run.run_id = $1', schema)
         INTO this_run USING run_id;
     IF this_run.as_of_is_default AND this_run.age > 45 THEN
@@ -179,7 +184,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.refresh_measure(name, bigint) IS 'internal: measure the cut points and scales of a run, or take over frozen ones, and keep them with it';
 
-CREATE FUNCTION customer_tier.refresh_publish(schema name, run_id bigint) RETURNS void
+CREATE FUNCTION customer_tier.publish_changes(schema name, as_of date, run_id bigint, OUT changed bigint, OUT upgrades bigint, OUT downgrades bigint, OUT coming_downgrades bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     equality text := customer_tier.key_equality(
@@ -188,12 +193,7 @@ DECLARE
         'p_alive,p_active,expected_purchases,expected_spend,clv,score,grade,tier,tier_rank,tier_since,previous_tier,tier_reason,'
         'score_to_next_tier,amount_to_next_tier,score_to_stay,amount_to_stay,drops_on,coverage}';
     stored_columns CONSTANT text[] := rated_columns || '{terms_id,up_runs,up_since,down_runs,down_since,state_before,outside_values}'::text[];
-    as_of date;
-    published record;
-    unknown record;
 BEGIN
-    EXECUTE format('SELECT run.as_of FROM %I.run WHERE run.run_id = $1', schema) INTO as_of USING run_id;
-
     -- The history of tiers goes with the ratings, in the same statement.  Parts
     -- that depend on each other's effect wait for it by counting its rows.
     EXECUTE format(
@@ -294,16 +294,35 @@ $query$, schema, equality,
         (SELECT string_agg(format('difference.%I', c), ', ') FROM unnest(stored_columns) c),
         -- The text of rate(), not a call: its rows are not put down in between.
         customer_tier.everyone_query(schema, customer_tier.program_settings(schema), 'CAST($1 AS date)', 'CAST($2 AS bigint)', 'ratings'))
-        INTO published
+        INTO changed, upgrades, downgrades, coming_downgrades
         USING as_of, run_id,
               customer_tier.policy_value(schema, as_of, 'coming_days')::int,
               customer_tier.published_day(schema),
               (SELECT t.old_ranks FROM customer_tier.tier_ranks(schema, NULL) AS t),
               (SELECT jsonb_object_agg(t.key, t.value->'tier_rank') FROM customer_tier.tiers_in_force(schema, as_of) AS f, jsonb_each(f.tiers) AS t);
-    PERFORM customer_tier.analyze_if_changed(format('%I.rating', schema)::regclass, published.changed);
+    PERFORM customer_tier.analyze_if_changed(format('%I.rating', schema)::regclass, changed);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.publish_changes(name, date, bigint) IS 'internal: rate everyone and write what differs from what is published, with the history of tiers and the events; how many ratings changed, and what events there were';
+
+CREATE FUNCTION customer_tier.refresh_publish(schema name, run_id bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off SET datestyle = 'ISO, YMD' AS $$
+DECLARE
+    as_of date;
+    published record;
+    unknown record;
+BEGIN
+    EXECUTE format('SELECT run.as_of FROM %I.run WHERE run.run_id = $1', schema) INTO as_of USING run_id;
+
+    IF customer_tier.is_repeat(schema, run_id) THEN
+        SELECT 0::bigint AS changed, 0::bigint AS upgrades, 0::bigint AS downgrades, 0::bigint AS coming_downgrades INTO published;
+    ELSE
+        SELECT * INTO published FROM customer_tier.publish_changes(schema, as_of, run_id);
+        PERFORM customer_tier.keep_distribution(schema, run_id);
+    END IF;
 
     -- This run takes over.
-    PERFORM customer_tier.prune_scales(schema, run_id);
+    PERFORM customer_tier.drop_old_scales(schema, run_id);
     EXECUTE format('UPDATE %I.run SET is_current = false WHERE run.is_current', schema);
     EXECUTE format(
 $query$
@@ -329,4 +348,4 @@ $query$, schema) USING run_id, published.changed, published.upgrades, published.
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.refresh_publish(name, bigint) IS 'internal: rate everyone and write what differs from what is published, with the history of tiers and the events';
+COMMENT ON FUNCTION customer_tier.refresh_publish(name, bigint) IS 'internal: publish the ratings of a run, which takes over from the one before, and tell who listens';

@@ -31,7 +31,7 @@ BEGIN
     fresh := CASE WHEN share < 1 THEN format(
 $query$(SELECT one.customer_id, built.history, built.rows, built.bad, built.profit
               FROM (SELECT history.customer_id FROM %1$I.history
-                     WHERE (hashtextextended(CAST(history.customer_id AS text), %2$L) & 1048575) < %3$L * 1048576) AS one
+                     WHERE (hashtextextended(CAST(history.customer_id AS text), %2$s) & 1048575) < CAST(%3$L AS double precision) * 1048576) AS one
               LEFT JOIN LATERAL (%4$s) AS built ON true) AS fresh
           JOIN$query$, schema, seed, share, customer_tier.source_query(s, 'one.customer_id'))
                   ELSE format('%I.source_history() AS fresh FULL JOIN', schema) END;
@@ -59,7 +59,7 @@ $query$
                  ELSE NOT coalesce(compared.kept_history OPERATOR(customer_tier.=) compared.history, compared.kept_history IS NULL AND compared.history IS NULL)
                       OR NOT coalesce(compared.kept_profit OPERATOR(customer_tier.=) compared.profit, compared.kept_profit IS NULL AND compared.profit IS NULL)
                       OR (NOT %9$L AND compared.kept_rows <> compared.rows) END)%8$s
-     ORDER BY 2 COLLATE "C"
+     ORDER BY CAST(compared.customer_id AS text) COLLATE "C"
 $query$, schema, fresh,
         format(compared, 'kept.history'), format(compared, 'fresh.history'), format(compared, 'kept.profit'), format(compared, 'fresh.profit'), equality,
         CASE WHEN waiting IS NULL THEN '' ELSE format(E'\n       AND NOT EXISTS (SELECT FROM (%s) AS waiting (customer_id) WHERE waiting.customer_id %s compared.customer_id)', waiting, equality) END,
@@ -101,12 +101,13 @@ DECLARE
     last record;
     kept record;
     reason text;
-    found record;
+    one record;
     live bigint;
+    counted float8;
     is_waiting boolean := false;
 BEGIN
-    FOR found IN SELECT p.problem, p.hint FROM customer_tier.check_program(program) p LOOP
-        RETURN QUERY SELECT 'program', 'failed', found.problem, found.hint;
+    FOR one IN SELECT p.problem, p.hint FROM customer_tier.check_program(program) p LOOP
+        RETURN QUERY SELECT 'program', 'failed', one.problem, one.hint;
         is_waiting := true;
     END LOOP;
     IF is_waiting THEN
@@ -152,9 +153,9 @@ BEGIN
         END IF;
     END IF;
     IF s.tracking = 'triggers' THEN
-        FOR found IN SELECT t.tracked, string_agg(t.event, ', ' ORDER BY t.event) AS events
+        FOR one IN SELECT t.tracked, string_agg(t.event, ', ' ORDER BY t.event) AS events
                        FROM customer_tier.tracking_triggers(schema, s) t WHERE t.is_right IS NOT TRUE GROUP BY t.tracked ORDER BY t.tracked::text LOOP
-            RETURN QUERY SELECT 'triggers', 'failed', format('on %s there are none that are enabled and right for %s', found.tracked, found.events), format('SELECT customer_tier.track(%L);', program);
+            RETURN QUERY SELECT 'triggers', 'failed', format('on %s there are none that are enabled and right for %s', one.tracked, one.events), format('SELECT customer_tier.track(%L);', program);
         END LOOP;
         IF NOT FOUND THEN
             RETURN QUERY SELECT 'triggers', 'ok', 'all are there and enabled', NULL::text;
@@ -165,13 +166,16 @@ BEGIN
            WHERE r.kind IN ('r', 'p', 'f') AND r.relation <> tracked
           HAVING count(*) > 0;
         IF to_regclass(format('%I.touched', schema)) IS NOT NULL THEN
-            EXECUTE format('SELECT count(*) AS rows, coalesce(sum(cardinality(t.keys)), 0) AS keys FROM %I.touched AS t', schema) INTO found;
-            RETURN QUERY SELECT 'changes', 'ok', format('%s keys wait in %s', found.keys, pg_size_pretty(pg_table_size(format('%I.touched', schema)::regclass))), NULL::text;
+            EXECUTE format('SELECT count(*) AS rows, coalesce(sum(cardinality(t.keys)), 0) AS keys FROM %I.touched AS t', schema) INTO one;
+            RETURN QUERY SELECT 'changes', 'ok', format('%s keys wait in %s', one.keys, pg_size_pretty(pg_table_size(format('%I.touched', schema)::regclass))), NULL::text;
         END IF;
         -- What writes past the triggers shows in the number of rows.
         EXECUTE format('SELECT tracking.source_rows FROM %I.tracking', schema) INTO kept;
-        live := (SELECT sum(pg_stat_get_live_tuples(t.tracked)) FROM customer_tier.tracked_tables(tracked) t WHERE t.kind = 'r');
-        IF reason IS NULL AND tracked = to_regclass(format('%I.%I', s.source_schema, s.source_name)) AND abs(live - kept.source_rows) > found.keys + greatest(1000, 0.02 * kept.source_rows) THEN
+        -- Either kind of statistics may be behind; both at once are a sign.
+        SELECT sum(pg_stat_get_live_tuples(t.tracked)), sum(c.reltuples) INTO live, counted
+          FROM customer_tier.tracked_tables(tracked) t JOIN pg_class c ON c.oid = t.tracked WHERE t.kind = 'r';
+        IF reason IS NULL AND tracked = to_regclass(format('%I.%I', s.source_schema, s.source_name))
+           AND least(abs(live - kept.source_rows), abs(counted - kept.source_rows)) > one.keys + greatest(1000, 0.02 * kept.source_rows) THEN
             RETURN QUERY SELECT 'rows', 'warning', format('the histories are made of %s rows, the statistics of %s say %s', kept.source_rows, tracked, live),
                                 format('ANALYZE %s; SELECT * FROM customer_tier.verify(%L, 0.01);', tracked, program);
         END IF;

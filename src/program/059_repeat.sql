@@ -1,0 +1,77 @@
+-- A refresh of the day that is published, when no history and nothing of the
+-- configuration has changed since, would come to what is there already.  It
+-- takes over scales and ratings as they are, and costs next to nothing.
+
+CREATE FUNCTION customer_tier.configuration(schema name) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' SET extra_float_digits = 1 SET TimeZone = 'UTC' AS $$
+DECLARE
+    part text;
+    parts text := (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'customer_tier');
+    relation text;
+BEGIN
+    -- Relations that are not ours may change without a trace.
+    IF EXISTS (SELECT FROM customer_tier.card(schema) c WHERE c.outside IS NOT NULL)
+       OR (customer_tier.program_settings(schema)).customers_name IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    FOREACH relation IN ARRAY '{settings,tier,tier_policy,tier_change,tier_override,dimension,scorecard,grade,model,forecast}'::text[] LOOP
+        EXECUTE format('SELECT string_agg(CAST(t AS text), E''\n'' ORDER BY CAST(t AS text) COLLATE "C") FROM %I.%I AS t', schema, relation) INTO part;
+        parts := concat_ws(E'\n', parts, relation, part);
+    END LOOP;
+    parts := concat_ws(E'\n', parts, (SELECT string_agg(m::text, E'\n' ORDER BY m::text COLLATE "C") FROM customer_tier.segment_map m
+                                      WHERE m.map = (customer_tier.program_settings(schema)).segment_map));
+    RETURN md5(parts);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.configuration(name) IS 'internal: a hash of everything besides orders and day that the ratings of a program depend on; NULL = that cannot be told, for it reads relations of others';
+
+CREATE FUNCTION customer_tier.note_repeat(schema name, run_id bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format(
+$query$
+    UPDATE %1$I.run
+       SET configuration = $2,
+           is_repeat = NOT run.full_build AND run.histories_changed = 0
+                       AND EXISTS (SELECT FROM %1$I.run AS current
+                                    WHERE current.is_current AND current.as_of = run.as_of AND current.configuration = $2 AND current.has_scales
+                                      AND current.as_of_is_default = run.as_of_is_default)
+     WHERE run.run_id = $1
+$query$, schema) USING run_id, customer_tier.configuration(schema);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.note_repeat(name, bigint) IS 'internal: find out whether a refresh would come to what is published';
+
+CREATE FUNCTION customer_tier.is_repeat(schema name, run_id bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    answer boolean;
+BEGIN
+    EXECUTE format('SELECT run.is_repeat FROM %I.run WHERE run.run_id = $1', schema) INTO answer USING run_id;
+    RETURN answer;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.is_repeat(name, bigint) IS 'internal: whether a refresh takes over what is published';
+
+CREATE FUNCTION customer_tier.take_over_scales(schema name, run_id bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    columns text;
+BEGIN
+    EXECUTE format(
+$query$
+    UPDATE %1$I.run
+       SET (%2$s) = (SELECT %2$s FROM %1$I.run AS current WHERE current.is_current)
+     WHERE run.run_id = $1
+$query$, schema, 'scores, buyers, newest_day, latest_day, r_cuts, f_cuts, m_cuts, compare, combination, combination_scale, grades, grade_shares, grade_cuts, '
+                 'has_scales, is_frozen, is_replay, score_distribution, score_deciles, score_decile_counts, tier_places, purchase_model_id, spend_model_id, model_problem') USING run_id;
+    columns := (SELECT string_agg(format('%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+                 WHERE a.attrelid = format('%I.run_dimension', schema)::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'run_id');
+    EXECUTE format(
+$query$
+    INSERT INTO %1$I.run_dimension (run_id, %2$s)
+    SELECT $1, %2$s FROM %1$I.run_dimension AS d WHERE d.run_id = (SELECT current.run_id FROM %1$I.run AS current WHERE current.is_current)
+$query$, schema, columns) USING run_id;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.take_over_scales(name, bigint) IS 'internal: keep the cut points, scales and models of the published run for one that repeats it';
