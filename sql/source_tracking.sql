@@ -19,7 +19,7 @@ SELECT customer_tier.create_program('people', 'sales', 'account', 'at', 'amount'
 SELECT customer_tier.create_program('both', 'sales', 'account', 'at', 'amount', tracking => 'watermark', watermark => 'modified', watermark_lag => '0',
                                     currency => 'currency', rates => 'rates', identities => 'identities', max_bad_share => 1);
 SELECT customer_tier.create_program('plain', 'sales', 'account', 'at', 'amount', tracking => 'triggers');
-CREATE TABLE program AS SELECT name FROM customer_tier.program;
+CREATE TABLE program AS SELECT name FROM customer_tier.program WHERE name IN ('money', 'people', 'both', 'plain');
 
 -- Refresh all, say how each was built, and compare with what is there.
 CREATE PROCEDURE refresh_all(INOUT result text DEFAULT '') LANGUAGE plpgsql AS $$
@@ -76,6 +76,6 @@ INSERT INTO sales VALUES (40007, 2, '2024-05-05', 77, 'USD'), (40008, 5, '2024-0
 CALL refresh_all();
 \pset format aligned
 \pset tuples_only off
-SELECT count(customer_tier.drop_program(name)) FROM customer_tier.program;
+SELECT count(customer_tier.drop_program(name)) FROM customer_tier.program WHERE name IN ('money', 'people', 'both', 'plain');
 DROP PROCEDURE refresh_all;
 DROP TABLE sales, rates, identities, program;
