@@ -106,7 +106,9 @@ BEGIN
     rates_day := customer_tier.local_day(format('CAST(rates.%I AS %s)', s.rates_day, day_type), day_type, s.time_zone);
 
     -- The days of each currency are an array, in which a binary search finds
-    -- the one that holds; two hash joins, then, and nothing that is done a row.
+    -- the one that holds: two hash joins, and no search of the rates a row.  The
+    -- day is worked out in a subquery of its own, so that the day is carried to
+    -- the second join, maybe by way of a temporary file, and not the array.
     joins := format(
 $query$
   LEFT JOIN (SELECT CAST(rates.%1$I AS text) COLLATE pg_catalog."C" AS currency,
@@ -115,13 +117,15 @@ $query$
               WHERE rates.%1$I IS NOT NULL AND %2$s IS NOT NULL
               GROUP BY 1) AS calendar
     ON calendar.currency = %4$s
+  LEFT JOIN LATERAL (SELECT calendar.days[pg_catalog.width_bucket(%8$s, calendar.days)] AS day) AS valid
+    ON true
   LEFT JOIN (SELECT CAST(rates.%1$I AS text) COLLATE pg_catalog."C" AS currency, %2$s AS day,
                     pg_catalog.min(CASE WHEN %5$s > 0 AND %5$s - %5$s = 0 THEN %6$s END) AS rate
                FROM %3$s AS rates
               WHERE rates.%1$I IS NOT NULL AND %2$s IS NOT NULL
               GROUP BY 1, 2%7$s) AS rate
     ON rate.currency = %4$s
-   AND rate.day = calendar.days[pg_catalog.width_bucket(%8$s, calendar.days)]$query$,
+   AND rate.day = valid.day$query$,
         s.rates_currency, rates_day, rates_relation, currency,
         rate_expr, customer_tier.exact_number(format('rates.%I', s.rates_rate), rate_type),
         CASE WHEN strict THEN format(E'\n             HAVING pg_catalog.count(*) = 1 OR customer_tier.duplicate_row(%L, pg_catalog.format(''"%%s" on %%s'', CAST(rates.%I AS text) COLLATE pg_catalog."C", %s), %L)',
