@@ -273,10 +273,11 @@ check_snapshot(Run *run)
 	int64 newest[2];
 
 	owner_enter(&scope, run->owner);
-	plan = SPI_prepare(psprintf("SELECT pg_catalog.count(*) FROM %s "
-								"WHERE status IN ('published', 'fitted')",
-								quote_qualified_identifier(run->schema, "run")),
-					   0, NULL);
+	plan =
+		SPI_prepare(psprintf("SELECT pg_catalog.max(run_id) FROM %s WHERE status "
+							 "OPERATOR(pg_catalog.=) ANY (ARRAY['published', 'fitted'])",
+							 quote_qualified_identifier(run->schema, "run")),
+					0, NULL);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare a look at the runs");
 	for (int i = 0; i < 2; i++)
@@ -291,6 +292,8 @@ check_snapshot(Run *run)
 			elog(ERROR, "could not look at the runs");
 		newest[i] = DatumGetInt64(
 			SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		if (isnull)
+			newest[i] = 0;
 		UnregisterSnapshot(snapshot);
 	}
 	owner_leave(&scope);
@@ -300,8 +303,7 @@ check_snapshot(Run *run)
 			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 			 errmsg("could not serialize access due to concurrent update"),
 			 errdetail("Another refresh or fit of program \"%s\" was committed after "
-					   "this transaction "
-					   "took its snapshot.",
+					   "this transaction took its snapshot.",
 					   run->program),
 			 errhint("Begin the transaction again; outside of a transaction block a %s "
 					 "never meets this.",
