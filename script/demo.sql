@@ -170,3 +170,23 @@ FROM retail.ratings
 		moves_per_customer_year AS "moves a customer and year", reversals AS "taken back in 90 days"
 	FROM customer_tier.tune_policy('retail', :'from_day', :'as_of', '1 month', '{"delta": [0, 5, 8], "grace_days": [0, 60]}');
 \endif
+
+-- From now on triggers write down whose orders change.
+\set line 'UPDATE retail.settings SET tracking = ''triggers''; SELECT customer_tier.track(''retail'');'
+\echo '  THE NEXT NIGHTS: only what changed is read'
+\echo '   ' :line
+UPDATE retail.settings SET tracking = 'triggers';
+CREATE INDEX ON orders (:"customer");
+SELECT customer_tier.track('retail') \g /dev/null
+:refresh_call;
+\echo '    -- three orders more of' :who '...'
+INSERT INTO orders SELECT o.* FROM orders AS o WHERE o.:"customer"::text = :'who' AND o.:"amount" > 0 ORDER BY o.:"at" DESC LIMIT 3;
+\set line :refresh_call ';'
+\echo '   ' :line
+:refresh_call;
+SELECT run_id AS run, build AS "histories built", build_reason AS "because", rows_scanned AS "rows read", rows_read AS "rows there are",
+	histories_changed AS "histories changed", changed AS "ratings changed", round(extract(epoch FROM finished_at - started_at)::numeric, 2) AS seconds
+FROM retail.run
+WHERE kind = 'refresh'
+ORDER BY run_id;
+SELECT "check", status, detail FROM customer_tier.health('retail') WHERE "check" IN ('last refresh', 'tracking', 'index', 'triggers');

@@ -387,7 +387,7 @@ BEGIN
     END IF;
     -- By the planner's costs: through an index one customer costs little; where
     -- there is none, or a view is in the way, as much as everybody.
-    EXECUTE format('SELECT quote_literal(kept.customer_id) FROM %I.history AS kept LIMIT 1', schema) INTO one_key;
+    EXECUTE format('SELECT quote_literal(CAST(kept.customer_id AS text)) FROM %I.history AS kept LIMIT 1', schema) INTO one_key;
     IF one_key IS NULL THEN
         RETURN true;
     END IF;
