@@ -1,4 +1,5 @@
 -- verify(): what is stored against a full build; health(): whether a program goes on.
+\set SHOW_CONTEXT never
 SET client_min_messages = warning;
 CREATE SCHEMA health;
 SET search_path = health;

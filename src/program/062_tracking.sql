@@ -263,7 +263,14 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = wrong.code, MESSAGE = wrong.problem, HINT = wrong.hint;
     END LOOP;
     -- The user's tables first: whoever writes to them locks in this order.
-    FOR needed IN SELECT t.* FROM customer_tier.tracking_triggers(schema, s) t WHERE t.is_right IS NOT TRUE ORDER BY t.tracked::oid, t.event LOOP
+    FOR needed IN SELECT t.*, pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') AS is_ours
+                    FROM customer_tier.tracking_triggers(schema, s) t JOIN pg_class c ON c.oid = t.tracked
+                   WHERE t.is_right IS NOT TRUE ORDER BY t.tracked::oid, t.event LOOP
+        IF NOT needed.is_ours THEN
+            RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+                MESSAGE = format('must be owner of %s to put triggers on it', needed.tracked),
+                HINT = format('It belongs to "%s". A superuser, or a member of both roles, can do it: SELECT customer_tier.track(%L); or use tracking => ''watermark'' or ''full''.', needed.owner, program);
+        END IF;
         IF needed.trigger_oid IS NOT NULL THEN
             EXECUTE format('DROP TRIGGER %I ON %s', customer_tier.trigger_name(schema, needed.event), needed.tracked);
         END IF;
