@@ -18,7 +18,7 @@
  *						inserted; NULL = only the keys are known
  *
  * The last two columns are there when a refresh can add new rows to a history
- * without reading the others (merge_changes in 062_tracking.sql).
+ * without reading the others (merge_changes in 065_merge_history.sql).
  *
  * A write to the user's table must not fail because of us, nor wait, nor need a
  * right of the writer.  So rows are put into the table directly, past
@@ -27,7 +27,7 @@
  * <schema>.lost_changes is advanced instead: the next refresh then builds all
  * histories anew.  When somebody holds that, too, it is the extension's own
  * sequence, which counts for every program.  If the schema or the sequence is
- * gone, that shows by itself (built_of in 062_tracking.sql).
+ * gone, that shows by itself (built_of in 063_history_plan.sql).
  */
 #include "postgres.h"
 
