@@ -262,6 +262,23 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 COMMENT ON FUNCTION customer_tier.rating_columns() IS 'internal: the columns of the view ratings, in order, and whether they are stored in the table rating';
 
+CREATE FUNCTION customer_tier.named_relation(option text, relation regclass, hint text, OUT schema name, OUT name name)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF relation IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT n.nspname, c.relname INTO named_relation.schema, named_relation.name
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+            MESSAGE = format('relation %s does not exist (option "%s")', relation, option),
+            HINT = hint;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.named_relation(text, regclass, text) IS 'internal: the schema and the name of a relation that an option gives; NULL when it gives none';
+
 CREATE FUNCTION customer_tier.create_program(
     name text,
     source regclass,
@@ -335,49 +352,11 @@ BEGIN
     END IF;
 
     -- Does it make sense?
-    SELECT n.nspname, c.relname INTO s.source_schema, s.source_name
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = source;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_table',
-            MESSAGE = format('relation %s does not exist (option "source")', source),
-            HINT = 'Name the order table: source => ''public.orders''.';
-    END IF;
-    IF customers IS NOT NULL THEN
-        SELECT n.nspname, c.relname INTO s.customers_schema, s.customers_name
-          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = customers;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION USING ERRCODE = 'undefined_table',
-                MESSAGE = format('relation %s does not exist (option "customers")', customers),
-                HINT = 'Name the customer master: customers => ''public.customers''.';
-        END IF;
-    END IF;
-    IF track IS NOT NULL THEN
-        SELECT n.nspname, c.relname INTO s.track_schema, s.track_name
-          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = track;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION USING ERRCODE = 'undefined_table',
-                MESSAGE = format('relation %s does not exist (option "track")', track),
-                HINT = 'Name the table whose changes are tracked: track => ''public.orders''.';
-        END IF;
-    END IF;
-    IF rates IS NOT NULL THEN
-        SELECT n.nspname, c.relname INTO s.rates_schema, s.rates_name
-          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = rates;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION USING ERRCODE = 'undefined_table',
-                MESSAGE = format('relation %s does not exist (option "rates")', rates),
-                HINT = 'Name the relation of the rates of exchange: rates => ''public.rates''.';
-        END IF;
-    END IF;
-    IF identities IS NOT NULL THEN
-        SELECT n.nspname, c.relname INTO s.identities_schema, s.identities_name
-          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = identities;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION USING ERRCODE = 'undefined_table',
-                MESSAGE = format('relation %s does not exist (option "identities")', identities),
-                HINT = 'Name the identity map: identities => ''public.identities''.';
-        END IF;
-    END IF;
+    SELECT * INTO s.source_schema, s.source_name FROM customer_tier.named_relation('source', source, 'Name the order table: source => ''public.orders''.');
+    SELECT * INTO s.customers_schema, s.customers_name FROM customer_tier.named_relation('customers', customers, 'Name the customer master: customers => ''public.customers''.');
+    SELECT * INTO s.track_schema, s.track_name FROM customer_tier.named_relation('track', track, 'Name the table whose changes are tracked: track => ''public.orders''.');
+    SELECT * INTO s.rates_schema, s.rates_name FROM customer_tier.named_relation('rates', rates, 'Name the relation of the rates of exchange: rates => ''public.rates''.');
+    SELECT * INTO s.identities_schema, s.identities_name FROM customer_tier.named_relation('identities', identities, 'Name the identity map: identities => ''public.identities''.');
     s.program := create_program.name;
     s.customer := create_program.customer;
     s.at := create_program.at;
