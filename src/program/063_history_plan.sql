@@ -55,9 +55,13 @@ DECLARE
     plan json;
     one float8;
     everything float8;
+    all_customers float8 := (SELECT greatest(c.reltuples, 1) FROM pg_class c WHERE c.oid = format('%I.history', schema)::regclass);
+    rows_each float8;
 BEGIN
     IF customers = 0 THEN
         RETURN false;
+    ELSIF customers > greatest(1000, 0.05 * all_customers) THEN
+        RETURN true;        -- as measured, with the orders in memory
     END IF;
     -- By the planner's costs: through an index one customer costs little; where
     -- there is none, or a view is in the way, as much as everybody.
@@ -71,12 +75,15 @@ BEGIN
                     s.customer, customer_tier.source_key_equality(s), customer_tier.source_keys(s, one_key))
         ELSE customer_tier.source_query(s, one_key) END INTO plan;
     one := plan->0->'Plan'->>'Total Cost';
+    -- The planner guesses how many rows a customer has; we know.
+    EXECUTE format('SELECT greatest(tracking.source_rows, 1) / $1 FROM %I.tracking', schema) INTO rows_each USING all_customers;
+    one := one * least(1, rows_each / (SELECT greatest(max(CAST(r AS float8)), 1) FROM jsonb_path_query(plan::jsonb, '$.**."Plan Rows"') AS r));
     s := customer_tier.effective_source(s);
     EXECUTE format('EXPLAIN (FORMAT JSON) SELECT source.%I, source.%I, source.%I FROM %I.%I AS source', s.customer, s.at, s.amount, s.source_schema, s.source_name) INTO plan;
     everything := plan->0->'Plan'->>'Total Cost';
-    -- Building all of them takes some six times the scan: sorting, comparing
-    -- with what is stored (docs/tracking.md).
-    RETURN customers * one > 6 * everything;
+    -- Building all of them takes a dozen times the scan: sorting, and comparing
+    -- with what is stored.
+    RETURN customers * one > 12 * everything;
 END
 $$;
 COMMENT ON FUNCTION customer_tier.changes_cost_more(name, customer_tier.program_settings, bigint) IS 'internal: whether so many customers, read one by one, cost more than reading everybody';
