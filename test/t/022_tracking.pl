@@ -148,6 +148,18 @@ sub start_psql
 	return { session => $session, err => \$err };
 }
 
+# A till that rings all the time: whatever a refresh does between two looks at
+# the orders, something is written meanwhile.
+append_to_file("$dir/till.sql", "\\set c random(0, $customers)\nINSERT INTO orders VALUES (nextval('new_id'), :c, now(), 5, 'ok');\n");
+
+sub start_till
+{
+	my ($out, $err) = ('', '');
+	my $session = IPC::Run::start([ 'pgbench', '-n', '-R', '200', '-T', '60', '-f', "$dir/till.sql", 'host=' . $node->host . ' port=' . $node->port . ' dbname=postgres application_name=till' ],
+		'<', \undef, '>', \$out, '2>', \$err);
+	return { session => $session, err => \$err };
+}
+
 sub is_over
 {
 	my ($started) = @_;
@@ -202,6 +214,7 @@ is(refresh('postgres', $_), 'changes', "$_: the second what changed, nothing") f
 foreach my $round (1 .. $rounds)
 {
 	my @writers = map { start_psql('writer', '-f', script($_ == 0 && $round > 1)) } 0 .. 2;
+	my $till = start_till();
 	my $refresher = refresher();
 	my $until = time + $seconds;
 	my $next_kill = time + 1;
@@ -217,6 +230,11 @@ foreach my $round (1 .. $rounds)
 			next unless is_over($writer);
 			listen_to($writer);
 			$writer = start_psql('writer', '-f', script(0));
+		}
+		if (is_over($till))
+		{
+			listen_to($till);
+			$till = start_till();
 		}
 		if (is_over($refresher))
 		{
@@ -240,13 +258,13 @@ foreach my $round (1 .. $rounds)
 			$next_kill = time + 1 + rand(1);
 		}
 	}
-	$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name IN ('writer', 'refresher')});
-	foreach my $started (@writers, $refresher, $locker ? $locker : ())
+	$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name IN ('writer', 'refresher', 'till')});
+	foreach my $started (@writers, $till, $refresher, $locker ? $locker : ())
 	{
 		eval { $started->{session}->finish };
 		listen_to($started);
 	}
-	$node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name IN ('writer', 'refresher', 'locker')}) or die 'sessions do not end';
+	$node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name IN ('writer', 'refresher', 'locker', 'till')}) or die 'sessions do not end';
 	refresh('postgres', $_) foreach 'shop', 'web';
 	is_right('postgres', 'shop', $plain, "round $round: the table");
 	is_right('postgres', 'web', $view, "round $round: the view");
