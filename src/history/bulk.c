@@ -36,6 +36,7 @@
 #include "utils/portal.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 PG_FUNCTION_INFO_V1(histories);
 PG_FUNCTION_INFO_V1(histories_offers);
@@ -618,5 +619,8 @@ histories(PG_FUNCTION_ARGS)
 Datum
 histories_offers(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(bulk_key_is_offered(PG_GETARG_OID(0)));
+	Oid type = PG_GETARG_OID(0);
+
+	PG_RETURN_BOOL(SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type)) &&
+				   bulk_key_is_offered(type));
 }

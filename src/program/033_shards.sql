@@ -198,7 +198,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.parts_query(customer_tier.program_settings, text, text, text) IS 'internal: the query that reads a partitioned source by its partitions: checked and profit are the aggregates over a partition, built is the call of histories() for one that is here, with %source% for its name, or NULL';
 
 CREATE FUNCTION customer_tier.remote_problems(schema name) RETURNS TABLE (problem text, hint text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
     source regclass := to_regclass(format('%I.%I', s.source_schema, s.source_name));

@@ -533,6 +533,8 @@ BEGIN
         END IF;
         PERFORM customer_tier.drop_tracking_triggers(its_schema);
         EXECUTE format('DROP SCHEMA %I CASCADE', its_schema);
+    ELSE
+        PERFORM customer_tier.drop_tracking_triggers(its_schema);
     END IF;
     PERFORM customer_tier.unregister_program(drop_program.name);
     RETURN drop_program.name;

@@ -263,6 +263,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = wrong.code, MESSAGE = wrong.problem, HINT = wrong.hint;
     END LOOP;
     -- The user's tables first: whoever writes to them locks in this order.
+    -- What a program left there that has another name now, or is no more, goes.
+    PERFORM customer_tier.drop_tracking_triggers(schema, (SELECT array_agg(t.tracked) FROM customer_tier.tracked_tables(customer_tier.tracked_relation(s)) t));
     FOR needed IN SELECT t.*, pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') AS is_ours
                     FROM customer_tier.tracking_triggers(schema, s) t JOIN pg_class c ON c.oid = t.tracked
                    WHERE t.is_right IS NOT TRUE ORDER BY t.tracked::oid, t.event LOOP
@@ -297,28 +299,41 @@ $$;
 COMMENT ON FUNCTION customer_tier.track(text) IS
     'put the triggers on the tracked table, its partitions and children, where they are missing or not as they should be; returns how many it made. Takes a SHARE ROW EXCLUSIVE lock on each: it waits for writers, and they for it. After attaching a partition, call it again; the next refresh builds all histories';
 
+CREATE FUNCTION customer_tier.tracked_for(argument bytea) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT convert_from(substring(argument FROM 1 FOR position('\x00'::bytea IN argument) - 1), getdatabaseencoding())
+$$;
+COMMENT ON FUNCTION customer_tier.tracked_for(bytea) IS 'internal: the first argument of a trigger (pg_trigger.tgargs), the schema that a tracking trigger writes to';
+
 CREATE FUNCTION customer_tier.untrack(program text) RETURNS int
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    schema name := customer_tier.program_schema(program);
+    schema name := (SELECT p.schema FROM customer_tier.program p WHERE p.name = untrack.program);
 BEGIN
-    PERFORM customer_tier.check_tracking_owner(schema, program);
+    IF schema IS NULL THEN
+        schema := customer_tier.program_schema(program);
+    ELSIF to_regclass(format('%I.settings', schema)) IS NOT NULL THEN
+        PERFORM customer_tier.check_tracking_owner(schema, program);
+    END IF;
     RETURN customer_tier.drop_tracking_triggers(schema);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.untrack(text) IS 'drop the triggers that track changes for a program, wherever they are; returns how many. Until customer_tier.track() every refresh reads everything';
 
-CREATE FUNCTION customer_tier.drop_tracking_triggers(schema name) RETURNS int
+CREATE FUNCTION customer_tier.drop_tracking_triggers(schema name, on_tables regclass[] DEFAULT NULL) RETURNS int
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found record;
     dropped int := 0;
 BEGIN
+    -- Those that write to the schema, and those whose schema is gone; or, of
+    -- some tables, only the latter.
     FOR found IN
         SELECT g.tgname, g.tgrelid::regclass AS tracked, pg_has_role(c.relowner, 'USAGE') AS is_ours, pg_get_userbyid(c.relowner) AS owner
           FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
-         WHERE g.tgfoid = 'customer_tier.track_changes()'::regprocedure AND g.tgname::text IN
-               (SELECT customer_tier.trigger_name(schema, e) FROM unnest('{insert,update,delete,truncate}'::text[]) e)
+         WHERE g.tgfoid = 'customer_tier.track_changes()'::regprocedure AND g.tgnargs > 0
+           AND CASE WHEN on_tables IS NULL THEN customer_tier.tracked_for(g.tgargs) = schema::text
+                    ELSE g.tgrelid = ANY (on_tables) AND NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname::text = customer_tier.tracked_for(g.tgargs)) END
            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass AND d.objid = g.oid AND d.deptype IN ('P', 'S'))
          ORDER BY g.tgrelid, g.tgname LOOP
         IF found.is_ours THEN
@@ -333,4 +348,4 @@ BEGIN
     RETURN dropped;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.drop_tracking_triggers(name) IS 'internal: drop the triggers of a program from all tables that the caller owns; returns how many';
+COMMENT ON FUNCTION customer_tier.drop_tracking_triggers(name, regclass[]) IS 'internal: drop the triggers that write to a schema from all tables that the caller owns; or from some tables those that write to schemas which are gone; returns how many';

@@ -56,6 +56,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
 #include "utils/xid8.h"
@@ -136,16 +137,66 @@ advance_lost_changes(Oid sequence)
 }
 
 /*
+ * Whether <schema>.tracking is a table that can be read and does not list a
+ * trigger: then it is one of somebody else's table, who named our schema in it;
+ * or so new that the next refresh builds all histories anyway.
+ */
+static bool
+is_stranger(Oid namespace, Oid trigger)
+{
+	Oid relid = get_relname_relid("tracking", namespace);
+	Relation tracking;
+	AttrNumber column;
+	bool listed = false;
+
+	if (!OidIsValid(relid) || !ConditionalLockRelationOid(relid, AccessShareLock))
+		return false;
+	tracking = try_relation_open(relid, NoLock);
+	if (tracking == NULL)
+		return false;
+	column = get_attnum(relid, "triggers");
+	if (tracking->rd_rel->relkind == RELKIND_RELATION && column > 0 &&
+		TupleDescAttr(RelationGetDescr(tracking), column - 1)->atttypid == OIDARRAYOID)
+	{
+		Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+		TableScanDesc scan = table_beginscan(tracking, snapshot, 0, NULL);
+		TupleTableSlot *slot = table_slot_create(tracking, NULL);
+
+		while (!listed && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+		{
+			bool isnull;
+			Datum value = slot_getattr(slot, column, &isnull);
+			Datum *triggers;
+			int n;
+
+			if (isnull)
+				continue;
+			deconstruct_array(DatumGetArrayTypeP(value), OIDOID, sizeof(Oid), true,
+							  TYPALIGN_INT, &triggers, NULL, &n);
+			for (int i = 0; i < n && !listed; i++)
+				listed = DatumGetObjectId(triggers[i]) == trigger;
+		}
+		ExecDropSingleTupleTableSlot(slot);
+		table_endscan(scan);
+		UnregisterSnapshot(snapshot);
+	}
+	else
+		listed = true;
+	relation_close(tracking, NoLock);
+	return !listed;
+}
+
+/*
  * Something happened that could not be written down.  A change that is rolled
  * back afterwards leaves the sequence advanced, which costs full builds.
  */
 static void
-mark_lost(const char *schema)
+mark_lost(const char *schema, Oid trigger)
 {
 	Oid namespace = get_namespace_oid(schema, true);
 	Oid sequence;
 
-	if (!OidIsValid(namespace))
+	if (!OidIsValid(namespace) || is_stranger(namespace, trigger))
 		return;
 	sequence = get_relname_relid("lost_changes", namespace);
 	if (!OidIsValid(sequence) || advance_lost_changes(sequence))
@@ -361,7 +412,7 @@ record(Recorder *recorder, TupleTableSlot *row, bool with_row)
 	}
 	if (bytes > ROW_BYTES)
 	{
-		mark_lost(recorder->schema); /* a key as long as a page */
+		mark_lost(recorder->schema, recorder->trigger); /* a key as long as a page */
 		return;
 	}
 
@@ -552,7 +603,7 @@ track_changes(PG_FUNCTION_ARGS)
 	if (data->tg_newtable)
 		rows += tuplestore_tuple_count(data->tg_newtable);
 	if (!recorder_begin(&recorder, data, rows))
-		mark_lost(recorder.schema);
+		mark_lost(recorder.schema, recorder.trigger);
 	else
 	{
 		if (TRIGGER_FIRED_FOR_ROW(event))
