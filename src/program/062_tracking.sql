@@ -181,8 +181,8 @@ COMMENT ON FUNCTION customer_tier.trigger_name(name, text) IS 'internal: the nam
 CREATE FUNCTION customer_tier.tracking_triggers(schema name, s customer_tier.program_settings)
 RETURNS TABLE (tracked regclass, event text, for_each_row boolean, trigger_oid oid, version text, is_right boolean)
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    WITH told (call) AS (
-        SELECT format('customer_tier.track_changes(%s)', string_agg(quote_literal(a.argument), ', ' ORDER BY a.n))
+    WITH told (arguments) AS (
+        SELECT string_agg(convert_to(a.argument, getdatabaseencoding()) || '\x00'::bytea, ''::bytea ORDER BY a.n)
           FROM unnest(customer_tier.track_arguments(schema, s)) WITH ORDINALITY AS a (argument, n)
     ), family AS (
         -- What logical replication writes fires triggers of rows alone.
@@ -191,7 +191,7 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
          WHERE s.tracking = 'triggers'
     )
     SELECT f.tracked, e.event, f.is_subscribed AND e.event <> 'truncate', g.oid, g.xmin::text,
-           g.tgenabled = 'A' AND right(pg_get_triggerdef(g.oid), length(told.call)) = told.call
+           g.tgenabled = 'A' AND g.tgfoid = 'customer_tier.track_changes()'::regprocedure AND g.tgargs = told.arguments
            AND (g.tgtype & 1 = 1) = (f.is_subscribed AND e.event <> 'truncate')
            AND g.tgtype & 126 = e.type AND g.tgqual IS NULL
            AND (g.tgoldtable IS NOT NULL) = (e.event IN ('update', 'delete') AND NOT f.is_subscribed)

@@ -133,10 +133,11 @@ typedef struct Run
 
 /*
  * A run is maintenance: its joins and sorts may take what building an index
- * may.  Returns the level of settings to go back to.
+ * may.  And it compares what the catalogs say with what it wrote into them.
+ * Returns the level of settings to go back to.
  */
 static int
-take_memory(void)
+enter_settings(void)
 {
 	int level = NewGUCNestLevel();
 	char kilobytes[32];
@@ -147,6 +148,8 @@ take_memory(void)
 		(void) set_config_option("work_mem", kilobytes, PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
 	}
+	(void) set_config_option("quote_all_identifiers", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	return level;
 }
 
@@ -161,7 +164,7 @@ execute_as_owner(Run *run, const char *sql, int nargs, Oid *types, Datum *values
 	OwnerScope scope;
 	Datum result;
 	bool isnull;
-	int settings = take_memory();
+	int settings = enter_settings();
 
 	owner_enter(&scope, run->owner);
 	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) !=
