@@ -47,6 +47,41 @@ SELECT "check", status, detail, action FROM customer_tier.health('health_t') WHE
 SELECT customer_tier.untrack('health_t');
 SELECT count(*) FROM pg_trigger WHERE tgrelid = 'orders'::regclass;
 
+SELECT customer_tier.track('health_t');
+UPDATE health_t.settings SET tracking = 'full';
+SELECT "check", status, detail, action FROM customer_tier.health('health_t') WHERE "check" = 'triggers';
+UPDATE health_t.settings SET tracking = 'triggers';
+
+-- What a program left that has another name now is taken off with the next
+-- track(); what one left that is gone, by untrack() or drop_program().
+CREATE FUNCTION tracked_for() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT DISTINCT customer_tier.tracked_for(tgargs) FROM pg_trigger WHERE tgrelid = 'orders'::regclass ORDER BY 1
+$$;
+ALTER SCHEMA health_t RENAME TO health_u;
+SELECT customer_tier.adopt_program('health_u');
+SELECT * FROM tracked_for();
+SELECT customer_tier.track('health_t');
+SELECT * FROM tracked_for();
+-- The names of relations are told apart whatever a session does to them.
+SET quote_all_identifiers = on;
+CALL customer_tier.refresh('health_t', '2024-12-31');
+CALL customer_tier.refresh('health_t', '2024-12-31');
+RESET quote_all_identifiers;
+SELECT build, build_reason FROM health_u.run WHERE is_current;
+DROP SCHEMA health_u CASCADE;
+SELECT * FROM tracked_for();
+SELECT customer_tier.untrack('health_t');
+SELECT * FROM tracked_for();
+SELECT customer_tier.drop_program('health_t');
+
+-- A key that is an array cannot be written down.
+CREATE TABLE by_array (k int[], d date, a int);
+SELECT customer_tier.create_program('health_a', 'by_array', 'k', 'd', 'a', tracking => 'triggers');
+
+-- A day that is yet to come.
+SELECT customer_tier.create_program('health_d', 'orders', 'customer', 'day', 'amount', purchase_model => 'none');
+CALL customer_tier.refresh('health_d', '2999-12-31');
+
 -- A view that also reads another table.
 CREATE TABLE cancelled (id int PRIMARY KEY);
 CREATE VIEW sales AS SELECT o.* FROM orders AS o WHERE NOT EXISTS (SELECT FROM cancelled AS c WHERE c.id = o.id);
@@ -83,7 +118,7 @@ SELECT status, regexp_replace(detail, '^run .*: (?=health)', '') AS detail, acti
 UPDATE health_f.settings SET amount = 'gone';
 SELECT "check", status, detail, action FROM customer_tier.health('health_f');
 
-SELECT customer_tier.drop_program(p) FROM unnest('{health_t,health_v,health_w,health_f}'::text[]) AS p;
+SELECT customer_tier.drop_program(p) FROM unnest('{health_d,health_v,health_w,health_f}'::text[]) AS p;
 SELECT count(*) FROM pg_trigger WHERE tgrelid = 'orders'::regclass;
 RESET search_path;
 DROP SCHEMA health CASCADE;

@@ -92,9 +92,8 @@ BEGIN
     END IF;
     IF this_run.kind = 'refresh' AND this_run.as_of > current_date + 1 THEN
         RAISE WARNING USING
-            MESSAGE = format('%s is yet to come', this_run.as_of),
-            HINT = format('A refresh of an earlier day will be refused from now on. If it was a mistake, SELECT customer_tier.rewind_tiers(%L, %L) takes it back.',
-                          (SELECT p.name FROM customer_tier.program p WHERE p.schema = refresh_check.schema), coalesce(this_run.published, current_date - 1));
+            MESSAGE = format('%s is yet to come', to_char(this_run.as_of, 'YYYY-MM-DD')),
+            HINT = 'A refresh of an earlier day will be refused from now on. If it was a mistake, customer_tier.rewind_tiers() takes it back.';
     END IF;
     PERFORM customer_tier.add_segments(schema);
     PERFORM customer_tier.compile_program(schema, CASE WHEN this_run.kind = 'refresh' THEN this_run.as_of ELSE this_run.published END);

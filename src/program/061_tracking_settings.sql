@@ -114,7 +114,7 @@ BEGIN
     SELECT t.tracked INTO culprit FROM customer_tier.tracked_tables(tracked) t WHERE t.kind = 'f' LIMIT 1;
     IF FOUND THEN
         RETURN QUERY SELECT '0A000', format('%s has a foreign table in it, %s, so its changes cannot be tracked by triggers', tracked_name, culprit),
-            'Use tracking => ''watermark'' or ''full''.'::text;
+            format('Use tracking => ''watermark'' or ''full''. If triggers are on it already, SELECT customer_tier.untrack(%L) takes them off: rows that go to the foreign table cannot be written before.', s.program);
         RETURN;
     END IF;
     -- A materialized view does not change when its tables do.
@@ -135,6 +135,9 @@ BEGIN
         RETURN QUERY SELECT '42804', format('column "%s" of %s has type %s, but the customers of %I.%I have type %s (option "track_customer")',
                 coalesce(s.track_customer, s.customer), tracked_name, tracked_key.declared, s.source_schema, s.source_name, source_key.declared),
             'Triggers write down keys as they stand in that table: both must have one type. Or use tracking => ''watermark'' or ''full''.'::text;
+    ELSIF EXISTS (SELECT FROM pg_type y WHERE y.oid = tracked_key.base_type AND y.typcategory = 'A') THEN
+        RETURN QUERY SELECT '0A000', format('column "%s" of %s is an array, which triggers cannot write down as a key (option "track_customer")', coalesce(s.track_customer, s.customer), tracked_name),
+            'Use another key, or tracking => ''watermark'' or ''full''.'::text;
     ELSIF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = tracked AND a.attnum = tracked_key.attnum AND a.attgenerated = 'v') THEN
         RETURN QUERY SELECT '0A000', format('column "%s" of %s is a virtual generated column, which triggers do not see (option "track_customer")',
                 coalesce(s.track_customer, s.customer), tracked_name),

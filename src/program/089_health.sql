@@ -180,6 +180,12 @@ BEGIN
                                 format('ANALYZE %s; SELECT * FROM customer_tier.verify(%L, 0.01);', tracked, program);
         END IF;
     END IF;
+    IF s.tracking <> 'triggers' THEN
+        RETURN QUERY SELECT 'triggers', 'warning', format('tracking is %s, but they are still on %s', s.tracking, string_agg(DISTINCT g.tgrelid::regclass::text, ', ')),
+                            format('SELECT customer_tier.untrack(%L);', program)
+            FROM pg_trigger g WHERE g.tgfoid = 'customer_tier.track_changes()'::regprocedure AND g.tgnargs > 0 AND customer_tier.tracked_for(g.tgargs) = schema::text
+          HAVING count(*) > 0;
+    END IF;
     RETURN QUERY SELECT 'servers', 'warning', p.problem, p.hint FROM customer_tier.remote_problems(schema) p;
 END
 $$;
