@@ -60,6 +60,12 @@ INSERT INTO orders VALUES (3031, 3, '2024-05-01', 10, 'infinity');
 SELECT refreshed('shop');
 INSERT INTO orders VALUES (3032, 5, '2024-05-01', 10, '2024-05-28 12:00+00');
 SELECT refreshed('shop');
+-- nor does one that is wrong by centuries
+INSERT INTO orders VALUES (3034, 9, '2024-05-01', 10, '2924-01-01 12:00+00');
+SELECT refreshed('shop');
+INSERT INTO orders VALUES (3035, 10, '2024-05-01', 10, '2024-05-28 13:00+00');
+SELECT refreshed('shop');
+DELETE FROM orders WHERE id = 3034;
 INSERT INTO orders VALUES (3033, 6, '2024-05-01', 10, '-infinity');
 SELECT refreshed('shop') IS NOT NULL AS refreshed;
 DELETE FROM orders WHERE NOT isfinite(modified_at);

@@ -195,7 +195,12 @@ DECLARE
 BEGIN
     IF s.tracking = 'watermark' THEN
         EXECUTE format('SELECT CAST(max(source.%1$I) AS text) FROM %2$I.%3$I AS source WHERE %4$s', s.watermark, s.source_schema, s.source_name,
-                       CASE customer_tier.watermark_kind(s) WHEN 'interval' THEN format('isfinite(source.%I)', s.watermark) ELSE format('source.%1$I - source.%1$I = 0', s.watermark) END) INTO highest;
+                       -- A wrong clock in one row must not hide the others.
+                       CASE customer_tier.watermark_kind(s)
+                            WHEN 'interval' THEN format('isfinite(source.%1$I) AND source.%1$I <= %2$s', s.watermark,
+                                CASE (SELECT c.base_type FROM customer_tier.relation_column(to_regclass(format('%I.%I', s.source_schema, s.source_name)), s.watermark) c)
+                                     WHEN 'timestamptz'::regtype THEN 'now()' ELSE format('timezone(%L, now()) + interval ''1 day''', s.time_zone) END)
+                            ELSE format('source.%1$I - source.%1$I = 0', s.watermark) END) INTO highest;
     END IF;
     RETURN highest;
 END

@@ -135,7 +135,9 @@ DECLARE
     uri text := format('postgresql://%s@/%s%s', customer_tier.url_part(current_user), customer_tier.url_part(current_database()),
                        CASE WHEN current_setting('port') <> '5432' THEN '?port=' || current_setting('port') ELSE '' END);
     call text := customer_tier.refresh_call(program);
-    unit text := 'customer_tier-' || left(regexp_replace(program, '[^A-Za-z0-9_.-]', '_', 'g'), 100);
+    -- Names that differ in other characters have units of their own.
+    unit text := 'customer_tier-' || CASE WHEN program ~ '^[A-Za-z0-9_.-]{1,100}$' THEN program
+                                          ELSE left(regexp_replace(program, '[^A-Za-z0-9_.-]', '_', 'g'), 90) || '-' || left(md5(program), 8) END;
     elsewhere text := (SELECT s.setting FROM pg_settings s WHERE s.name = 'cron.database_name');
 BEGIN
     RETURN CASE WHEN elsewhere <> current_database() THEN

@@ -155,7 +155,7 @@ BEGIN
     IF s.tracking = 'triggers' THEN
         FOR one IN SELECT t.tracked, string_agg(t.event, ', ' ORDER BY t.event) AS events
                        FROM customer_tier.tracking_triggers(schema, s) t WHERE t.is_right IS NOT TRUE GROUP BY t.tracked ORDER BY t.tracked::text LOOP
-            RETURN QUERY SELECT 'triggers', 'failed', format('on %s there are none that are enabled and right for %s', one.tracked, one.events), format('SELECT customer_tier.track(%L);', program);
+            RETURN QUERY SELECT 'triggers', 'failed', format('on %s there are none that are ENABLE ALWAYS and right for %s', one.tracked, one.events), format('SELECT customer_tier.track(%L);', program);
         END LOOP;
         IF NOT FOUND THEN
             RETURN QUERY SELECT 'triggers', 'ok', 'all are there and enabled', NULL::text;
