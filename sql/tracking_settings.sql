@@ -200,3 +200,30 @@ DROP FOREIGN DATA WRAPPER nowhere CASCADE;
 DROP FUNCTION refreshed;
 SELECT format('REVOKE CREATE ON DATABASE %I FROM regress_tier_stranger', current_database()) \gexec
 DROP ROLE regress_tier_stranger;
+
+-- ---------------------------------------------------------------- views that are not row by row
+
+CREATE SCHEMA views;
+CREATE TABLE views.o (id int, customer_id int, at timestamptz, amount numeric, version int, status text);
+CREATE TABLE views.shops (id int, is_open boolean);
+CREATE VIEW views.newest AS SELECT DISTINCT ON (id) id, customer_id, at, amount FROM views.o ORDER BY id, version DESC;
+CREATE VIEW views.first_of AS SELECT * FROM (SELECT o.*, row_number() OVER (PARTITION BY id) AS n FROM views.o) AS x WHERE n = 1;
+CREATE VIEW views.recent AS SELECT customer_id, at, amount FROM views.o WHERE at > now() - interval '40 days';
+CREATE VIEW views.until_today AS SELECT customer_id, at, amount FROM views.o WHERE at < current_date;
+CREATE VIEW views.by_setting AS SELECT customer_id, at, amount FROM views.o WHERE status = current_setting('my.status', true);
+CREATE VIEW views.moved AS SELECT CASE WHEN customer_id = 5 THEN 6 ELSE customer_id END AS customer_id, at, amount FROM views.o;
+CREATE VIEW views.above_moved AS SELECT * FROM views.moved WHERE amount > 0;
+CREATE VIEW views.both AS SELECT customer_id, at, amount FROM views.o UNION ALL SELECT customer_id, at, amount FROM views.o;
+CREATE VIEW views.summed AS SELECT customer_id, at, sum(amount) AS amount FROM views.o GROUP BY 1, 2;
+CREATE VIEW views.some AS SELECT customer_id, at, amount FROM views.o LIMIT 5;
+CREATE VIEW views.joined_moved AS SELECT o.customer_id + 1 AS customer_id, at, amount FROM views.o JOIN views.shops ON shops.id = o.version;
+CREATE VIEW views.filtered AS SELECT customer_id, at, amount * 2 AS amount, at::date AS day FROM views.o
+    WHERE status <> 'cancelled' AND EXISTS (SELECT FROM views.shops WHERE shops.id = o.version AND is_open);
+CREATE VIEW views.above_filtered AS SELECT customer_id AS "Kunde Nr", at, amount FROM views.filtered;
+CREATE VIEW views.joined AS SELECT o.customer_id, at, amount FROM views.o JOIN views.shops ON shops.id = o.version;
+SELECT c.relname, customer_tier.not_row_by_row(c.oid, a.attname) AS why_not
+  FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname IN ('customer_id', 'Kunde Nr')
+ WHERE c.relnamespace = 'views'::regnamespace
+ ORDER BY c.relname COLLATE "C";
+SELECT customer_tier.create_program('v', 'views.newest', 'customer_id', 'at', 'amount', tracking => 'triggers', track => 'views.o');
+DROP SCHEMA views CASCADE;

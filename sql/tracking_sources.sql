@@ -269,8 +269,7 @@ SELECT t.key_type, t.at_type, t.amount_type, tried.*
                (7, 'citext', 'a', 'b', 'A', 'date', 'numeric'),
                (8, 'numeric', '1.0', '2', '1.00', 'date', 'numeric(5,1)'),
                (9, 'colour', 'red', 'green', 'black', 'date', 'numeric'),
-               (10, '"char"', 'a', 'b', 'c', 'date', 'numeric'),
-               (11, 'int[]', '{1}', '{1,2}', '{}', 'date', 'numeric')) AS t (n, key_type, one, two, three, at_type, amount_type),
+               (10, '"char"', 'a', 'b', 'c', 'date', 'numeric')) AS t (n, key_type, one, two, three, at_type, amount_type),
        LATERAL try(t.key_type, t.one, t.two, t.three, t.at_type, t.amount_type) AS tried
  ORDER BY t.n;
 

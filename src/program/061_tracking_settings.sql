@@ -34,6 +34,41 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION customer_tier.source_relations(regclass) IS 'internal: a relation and all that it reads when it is a view';
 
+CREATE FUNCTION customer_tier.not_row_by_row(source regclass, key name) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- As the server keeps views: a tree of nodes with named fields, as text.
+    WITH view AS (
+        SELECT r.relation, w.ev_action::text AS tree
+          FROM customer_tier.source_relations(source) r
+          JOIN pg_rewrite w ON w.ev_class = r.relation
+         WHERE r.kind = 'v'
+    ), called AS (
+        SELECT DISTINCT v.relation, CAST(f.found[1] AS oid) AS oid FROM view v, regexp_matches(v.tree, ':(?:op)?funcid (\d+)', 'g') AS f (found)
+    ), found AS (
+        SELECT 1 AS n, format('%s has %s', v.relation, what.name) AS reason
+          FROM view v,
+               (VALUES ('window functions', ':hasWindowFuncs true'), ('aggregates', ':hasAggs true'), ('DISTINCT', ':distinctClause \('), ('GROUP BY', ':groupClause \('),
+                       ('LIMIT', ':limit(Count|Offset) \{'), ('UNION or the like', ':setOperations \{'), ('a recursive query', ':hasRecursive true'),
+                       ('functions that return sets', ':hasTargetSRFs true'), ('TABLESAMPLE', ':tablesample \{'), ('the date or the user of the session', '\{SQLVALUEFUNCTION ')) AS what (name, pattern)
+         WHERE v.tree ~ what.pattern
+        UNION ALL
+        -- Those of the server depend on a setting at most, such as the time zone.
+        SELECT 2, format('%s calls %s, which may give something else without any write', c.relation, p.oid::regprocedure)
+          FROM called c JOIN pg_proc p ON p.oid = c.oid
+         WHERE p.provolatile = 'v' OR p.provolatile = 's' AND (p.oid >= 16384 OR p.pronargs = 0 OR p.proname = 'current_setting')
+        UNION ALL
+        -- The key must be the table's: in a view of one table, at any depth, the
+        -- server knows; in a join the view itself must name a column.
+        SELECT 3, format('column "%s" of %s is computed', key, source)
+          FROM view v JOIN pg_attribute a ON a.attrelid = source AND a.attname = key
+         WHERE v.relation = source
+           AND CASE WHEN pg_relation_is_updatable(source, false) & 4 <> 0 THEN NOT pg_column_is_updatable(source, a.attnum, false)
+                    ELSE key ~ '^[a-z_0-9]+$' AND v.tree !~ format('\{TARGETENTRY :expr \{VAR [^{}]*\} :resno \d+ :resname %s ', key) END
+    )
+    SELECT reason FROM found ORDER BY n, reason LIMIT 1
+$$;
+COMMENT ON FUNCTION customer_tier.not_row_by_row(regclass, name) IS 'internal: why a change of one row of the table below a view may change what the view shows of other customers; NULL = it cannot, as far as the definition tells, or the source is a table';
+
 CREATE FUNCTION customer_tier.watermark_kind(s customer_tier.program_settings) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN c.base_type IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN 'interval'
@@ -52,6 +87,7 @@ DECLARE
     source_key record;
     tracked_key record;
     culprit regclass;
+    reason text;
     lag_kind text;
 BEGIN
     IF s.tracking IS NULL OR s.tracking NOT IN ('full', 'triggers', 'watermark') THEN
@@ -142,6 +178,12 @@ BEGIN
         RETURN QUERY SELECT '0A000', format('column "%s" of %s is a virtual generated column, which triggers do not see (option "track_customer")',
                 coalesce(s.track_customer, s.customer), tracked_name),
             'Store it, or use tracking => ''watermark'' or ''full''.'::text;
+    END IF;
+    -- Who changed is known by the rows that changed.
+    reason := customer_tier.not_row_by_row(source, s.customer);
+    IF reason IS NOT NULL THEN
+        RETURN QUERY SELECT '0A000', format('%I.%I does not show its table row by row, so its changes cannot be tracked by triggers: %s', s.source_schema, s.source_name, reason),
+            'Use tracking => ''watermark'' or ''full'', or a view that only filters and renames.'::text;
     END IF;
 END
 $$;
