@@ -35,4 +35,5 @@ INSERT INTO bench.ratio VALUES
 	('bulk', 1, 'histories()', 'bulk', 'floor', (SELECT CASE WHEN customers >= 1000000 THEN 0.25 END FROM bench.run)),
 	('bulk', 2, 'histories()', 'bulk', 'purchases_checked()', NULL),
 	('bulk', 3, 'histories(), uuid', 'bulk', 'floor, uuid', NULL),
-	('bulk', 4, 'histories(), text', 'bulk', 'floor, text', NULL);
+	('bulk', 4, 'histories(), text', 'bulk', 'floor, text', NULL),
+	('bulk', 5, 'histories()', 'history', 'plain SQL', (SELECT CASE WHEN customers >= 1000000 THEN 0.2 END FROM bench.run));

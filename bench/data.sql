@@ -1,4 +1,4 @@
--- The tables of the benchmarks.  Expects :customers, :days and :seed.
+-- The tables of the benchmarks.  Expects :customers, :days, :seed and :only_orders.
 
 SET work_mem = '2GB';
 SET maintenance_work_mem = '1GB';
@@ -10,6 +10,10 @@ FROM customer_tier.demo_orders(:customers, :days, :seed) ORDER BY ordered_at, cu
 -- ANALYZE of a sample is wrong about how many customers there are, for every side.
 ALTER TABLE orders ALTER customer_id SET (n_distinct = :customers);
 VACUUM (FREEZE, ANALYZE) orders;
+
+\if :only_orders
+\q
+\endif
 
 -- A million rows by customer, for what reading an amount costs.
 CREATE TABLE read_orders AS

@@ -26,8 +26,18 @@ CREATE TABLE bench.cases (
 	query text,
 	shape text,					-- what the plan must look like (a regular expression)
 	setup text DEFAULT 'SELECT',	-- before each measurement, not timed
+	after text DEFAULT 'SELECT',	-- after it, not timed
+	part_of text,				-- instead of a query: the topic of the case of that side and variant
+	phase text,					-- of whose refresh this is a phase
 	UNIQUE (topic, side, variant)
 );
+
+-- The round at hand, for cases that need another day each time.
+CREATE TABLE bench.at (round int);
+INSERT INTO bench.at VALUES (0);
+
+-- What the phases of refreshes took, as <schema>.run says.
+CREATE TABLE bench.phase (id int, round int, build text, phase text, ms float8, changed bigint);
 
 -- side against other, as a ratio; at most "goal" where there is one
 CREATE TABLE bench.ratio (
@@ -91,12 +101,30 @@ END $$;
 
 -- The statements of one round over all cases; round 0 only warms up.
 CREATE FUNCTION bench.statements(round int) RETURNS SETOF text LANGUAGE sql AS $$
-	SELECT statement
+	SELECT format('UPDATE bench.at SET round = %s', round)
+	UNION ALL
+	(SELECT statement
 	FROM bench.cases c JOIN bench.topic USING (topic), LATERAL (VALUES
 		(1, c.setup), (2, c.settings), (3, format('CALL bench.start(%s, %s)', c.id, round)),
-		(4, c.query), (5, 'CALL bench.stop()'), (6, 'RESET ALL')) s (step, statement)
-	ORDER BY place, c.id, step
+		(4, c.query), (5, 'CALL bench.stop()'), (6, 'RESET ALL'), (7, c.after)) s (step, statement)
+	WHERE c.part_of IS NULL
+	ORDER BY place, c.id, step)
 $$;
+
+-- Keep what the phases of the refresh that was just measured took.
+CREATE FUNCTION bench.keep_phases(program text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format($query$
+		INSERT INTO bench.phase
+		SELECT m.id, m.round, r.build, p.key, (p.value ->> 'seconds')::float8 * 1000, r.changed
+		FROM bench.running m, %I.run r, jsonb_each(r.phases) p WHERE r.is_current
+	$query$, program);
+	INSERT INTO bench.measure
+	SELECT part.id, p.round, NULL, p.ms
+	FROM bench.running m JOIN bench.cases whole ON whole.id = m.id
+	JOIN bench.cases part ON part.part_of = whole.topic AND (part.side, part.variant) = (whole.side, whole.variant)
+	JOIN bench.phase p ON p.id = m.id AND p.round = m.round AND p.phase = part.phase;
+END $$;
 
 CREATE VIEW bench.median AS
 SELECT c.id, c.topic, c.side, c.variant, c.settings, t.clock, count(*) AS rounds,

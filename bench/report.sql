@@ -1,4 +1,4 @@
--- The results as Markdown.  Expects the measurements of harness.sql.
+-- The results as Markdown.  Expects the measurements of harness.sql, and :only_orders.
 
 \pset format unaligned
 \pset tuples_only on
@@ -34,6 +34,10 @@ SELECT section FROM (
 	UNION ALL
 	SELECT t.place, 5, 0, '' FROM bench.topic t) s
 ORDER BY place, part, line;
+
+\if :only_orders
+\q
+\endif
 
 -- What a stored history is made of: the lengths of its varints, from its text.
 WITH entry AS (
