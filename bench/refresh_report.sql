@@ -1,7 +1,10 @@
 -- What does not fit the tables of report.sql: phases, thirty days, writers, DuckDB.
+-- Expects :differences.
 
 \pset format unaligned
 \pset tuples_only on
+
+SELECT 'The ratings of both sides of the second table are not the same: ' || :'differences' || E'.\n' WHERE :'differences' <> '';
 
 -- Where every second goes.
 SELECT E'### Where every second goes\n\nSeconds by phase, medians, as <schema>.run has them; the rest of the elapsed time is starting and recording the run. Rows are the ratings written.\n\n| | build | wait and check | read | fit | measure | score | publish | all phases | ratings written |\n|---|---|---:|---:|---:|---:|---:|---:|---:|---:|'
