@@ -23,7 +23,7 @@ UPDATE rates SET rate = 'NaN' WHERE currency = 'GBP' AND day = '2024-07-03';
 UPDATE rates SET rate = 0 WHERE currency = 'GBP' AND day = '2024-07-04';
 UPDATE rates SET rate = NULL WHERE currency = 'GBP' AND day = '2024-07-05';
 UPDATE sales SET currency = NULL WHERE line = 77;
-UPDATE sales SET currency = 'XXX' WHERE line = 78;
+UPDATE sales SET currency = 'ZZZ' WHERE line = 78;
 ANALYZE sales; ANALYZE rates;
 
 -- What makes no sense.

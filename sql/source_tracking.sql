@@ -44,7 +44,7 @@ CALL refresh_all();
 CALL refresh_all();
 -- New rows, of a new account, of nobody's, without one, without a rate; changed ones.
 INSERT INTO sales VALUES (30001, 5, '2024-02-03', 10, 'USD'), (30002, 5, '2024-02-03', 10, 'EUR'), (30003, 2001, '2024-02-03', 10, 'USD'),
-                         (30004, 960, '2024-02-03', 10, 'USD'), (30005, NULL, '2024-02-03', 10, 'USD'), (30006, 6, '2024-02-03', 10, 'XXX'), (30007, 7, '2023-12-30', 10, 'USD');
+                         (30004, 960, '2024-02-03', 10, 'USD'), (30005, NULL, '2024-02-03', 10, 'USD'), (30006, 6, '2024-02-03', 10, 'ZZZ'), (30007, 7, '2023-12-30', 10, 'USD');
 CALL refresh_all();
 UPDATE sales SET currency = 'USD', modified = DEFAULT WHERE line IN (30002, 30006, 100, 101);
 CALL refresh_all();

@@ -70,6 +70,21 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.check_override(text, text, text, date, text) IS 'internal: what set_override() and end_override() ask of a customer, a reason and a day';
 
+CREATE FUNCTION customer_tier.check_known_customer(schema name, program text, customer text, key_type text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    is_known boolean;
+BEGIN
+    EXECUTE format('SELECT %s', customer_tier.known_customer_query(schema, format('CAST($1 AS %s)', key_type))) INTO is_known USING customer;
+    IF NOT is_known THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found',
+            MESSAGE = format('program "%s" does not know customer "%s"', program, customer),
+            HINT = format('Is the key right? A customer with an order, or in the customer master, is known after CALL customer_tier.refresh(%L).', program);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.check_known_customer(name, text, text, text) IS 'internal: ensure that a program knows a customer, by its key as text';
+
 CREATE FUNCTION customer_tier.set_override(program text, customer text, tier text, reason text, valid_from date DEFAULT NULL, valid_to date DEFAULT 'infinity', lock boolean DEFAULT false) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -77,7 +92,6 @@ DECLARE
     schema name := customer_tier.program_schema(program);
     key_type text := customer_tier.check_key(schema, customer);
     first_day date;
-    is_known boolean;
     rank int;
     tiers text;
     id bigint;
@@ -106,12 +120,7 @@ BEGIN
             MESSAGE = format('everybody stands at least in the base tier "%s"', tier),
             HINT = 'With lock => true the customer stands there and does not climb.';
     END IF;
-    EXECUTE format('SELECT %s', customer_tier.known_customer_query(schema, format('CAST($1 AS %s)', key_type))) INTO is_known USING customer;
-    IF NOT is_known THEN
-        RAISE EXCEPTION USING ERRCODE = 'no_data_found',
-            MESSAGE = format('program "%s" does not know customer "%s"', program, customer),
-            HINT = format('Is the key right? A customer with an order, or in the customer master, is known after CALL customer_tier.refresh(%L).', program);
-    END IF;
+    PERFORM customer_tier.check_known_customer(schema, program, customer, key_type);
     EXECUTE format('INSERT INTO %I.tier_override (customer_id, tier, reason, lock, valid_from, valid_to) VALUES (CAST($1 AS %s), $2, $3, $4, $5, $6) RETURNING tier_override.override_id', schema, key_type)
         INTO id USING customer, tier, reason, lock, first_day, valid_to;
     RETURN id;

@@ -53,7 +53,6 @@ DECLARE
     published date := customer_tier.published_day(schema);
     customer text;
     stays text;             -- who stays, when into_customer was merged himself
-    is_known boolean;
     is_one boolean;
     overrides bigint;
 BEGIN
@@ -86,12 +85,7 @@ BEGIN
     stays := coalesce(stays, into_customer);
 
     FOREACH customer IN ARRAY ARRAY[from_customer, stays] LOOP
-        EXECUTE format('SELECT %s', customer_tier.known_customer_query(schema, format('CAST($1 AS %s)', key_type))) INTO is_known USING customer;
-        IF NOT is_known THEN
-            RAISE EXCEPTION USING ERRCODE = 'no_data_found',
-                MESSAGE = format('program "%s" does not know customer "%s"', program, customer),
-                HINT = format('Is the key right? A customer with an order, or in the customer master, is known after CALL customer_tier.refresh(%L).', program);
-        END IF;
+        PERFORM customer_tier.check_known_customer(schema, program, customer, key_type);
     END LOOP;
     EXECUTE format('SELECT count(*) FROM %I.tier_override AS given WHERE given.customer_id %s CAST($1 AS %s) AND given.valid_to > given.valid_from AND given.valid_to > coalesce($2 + 1, ''-infinity'')',
                    schema, equality, key_type) INTO overrides USING from_customer, published;

@@ -104,13 +104,13 @@ DECLARE
     one record;
     live bigint;
     counted float8;
-    is_waiting boolean := false;
+    has_problem boolean := false;
 BEGIN
     FOR one IN SELECT p.problem, p.hint FROM customer_tier.check_program(program) p LOOP
         RETURN QUERY SELECT 'program', 'failed', one.problem, one.hint;
-        is_waiting := true;
+        has_problem := true;
     END LOOP;
-    IF is_waiting THEN
+    IF has_problem THEN
         RETURN;
     END IF;
     RETURN QUERY SELECT 'program', 'ok', 'nothing is wrong with its settings', NULL::text;

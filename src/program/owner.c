@@ -30,6 +30,20 @@
 PG_FUNCTION_INFO_V1(check_program);
 PG_FUNCTION_INFO_V1(audit);
 
+/* The role that owns a schema. */
+Oid
+schema_owner(Oid namespace)
+{
+	HeapTuple tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(namespace));
+	Oid owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for schema %u", namespace);
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
 /*
  * The owner of a program's schema, and the schema's name in the memory of SPI,
  * which is connected.  Ensure that the caller may act as the owner; "action" is
@@ -42,7 +56,6 @@ program_find(const char *program, const char *action, const char **schema)
 	Datum values[1];
 	Oid namespace;
 	Oid owner;
-	HeapTuple tuple;
 
 	values[0] = CStringGetTextDatum(program);
 	if (SPI_execute_with_args("SELECT schema FROM customer_tier.program "
@@ -67,11 +80,7 @@ program_find(const char *program, const char *action, const char **schema)
 						 "or create it again; if the schema was renamed, adopt it under its new name.",
 						 quote_literal_cstr(program))));
 
-	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(namespace));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for schema %u", namespace);
-	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
-	ReleaseSysCache(tuple);
+	owner = schema_owner(namespace);
 
 	if (!has_privs_of_role(GetUserId(), owner))
 		ereport(ERROR,

@@ -14,6 +14,7 @@ typedef struct OwnerScope
 	int sec_context;
 } OwnerScope;
 
+extern Oid schema_owner(Oid namespace);
 extern Oid program_find(const char *program, const char *action, const char **schema);
 extern void owner_enter(OwnerScope *scope, Oid owner);
 extern void owner_leave(OwnerScope *scope);

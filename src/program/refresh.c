@@ -30,10 +30,8 @@
 
 #include "compat.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -53,7 +51,6 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 #if PG_VERSION_NUM >= 140000
 #include "utils/backend_status.h"
@@ -619,14 +616,8 @@ Datum
 program_lock(PG_FUNCTION_ARGS)
 {
 	const char *schema = NameStr(*PG_GETARG_NAME(0));
-	Oid namespace = get_namespace_oid(schema, false);
-	HeapTuple tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(namespace));
-	Oid owner;
+	Oid owner = schema_owner(get_namespace_oid(schema, false));
 
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for schema %u", namespace);
-	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
-	ReleaseSysCache(tuple);
 	if (!has_privs_of_role(GetUserId(), owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
