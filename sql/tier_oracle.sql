@@ -248,7 +248,9 @@ ANALYZE missing;
 
 CREATE VIEW oracle AS
 SELECT w.customer, w.run, w.tier, w.tier_rank, w.since, w.previous_tier, w.terms::bigint, w.up_runs, w.up_since, w.down_runs, w.down_since, w.reason, w.moved,
-       n.points AS score_to_next, n.amount AS amount_to_next, s.points AS score_to_stay, s.amount AS amount_to_stay, w.drops_on
+       n.points AS score_to_next, n.amount AS amount_to_next, s.points AS score_to_stay, s.amount AS amount_to_stay, w.drops_on,
+       lag((w.tier, w.since, w.previous_tier, w.terms, w.up_runs, w.up_since, w.down_runs, w.down_since)) OVER (PARTITION BY w.customer ORDER BY w.run)
+       IS NOT DISTINCT FROM (w.tier, w.since, w.previous_tier, w.terms, w.up_runs, w.up_since, w.down_runs, w.down_since) AS as_before
   FROM walked w LEFT JOIN missing n ON n.customer = w.customer AND n.run = w.run AND n.what = 'next' LEFT JOIN missing s ON s.customer = w.customer AND s.run = w.run AND s.what = 'stay';
 SET enable_hashjoin = off;
 

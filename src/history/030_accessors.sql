@@ -90,24 +90,26 @@ CREATE TYPE customer_tier.features AS (
 	first_day date,
 	last_day date,
 	recency_days integer,
-	orders bigint,
 	purchase_days integer,
+	orders bigint,
+	window_orders bigint,
+	refund_rate double precision,
 	revenue numeric,
 	refunded numeric,
 	average_order numeric,
-	window_orders bigint,
 	window_revenue numeric
 );
 COMMENT ON TYPE customer_tier.features IS 'result of features(): what a program rates a customer by';
 COMMENT ON COLUMN customer_tier.features.first_day IS 'first day with an order';
 COMMENT ON COLUMN customer_tier.features.last_day IS 'last day with an order';
 COMMENT ON COLUMN customer_tier.features.recency_days IS 'days from the last day with an order to as_of';
-COMMENT ON COLUMN customer_tier.features.orders IS 'number of orders';
 COMMENT ON COLUMN customer_tier.features.purchase_days IS 'number of days with an order';
+COMMENT ON COLUMN customer_tier.features.orders IS 'number of orders';
+COMMENT ON COLUMN customer_tier.features.window_orders IS 'number of orders in the window';
+COMMENT ON COLUMN customer_tier.features.refund_rate IS 'share of the refunds in the amount of all orders, 0 and more; NULL when that amount is 0';
 COMMENT ON COLUMN customer_tier.features.revenue IS 'sum of all amounts, net of refunds, in currency units';
 COMMENT ON COLUMN customer_tier.features.refunded IS 'sum of the refunds as a positive number, in currency units';
 COMMENT ON COLUMN customer_tier.features.average_order IS 'revenue / orders, in currency units';
-COMMENT ON COLUMN customer_tier.features.window_orders IS 'number of orders in the window';
 COMMENT ON COLUMN customer_tier.features.window_revenue IS 'sum of the amounts in the window, net of refunds, in currency units';
 
 CREATE FUNCTION customer_tier.features(history customer_tier.purchase_history, as_of date, window_days integer DEFAULT NULL) RETURNS customer_tier.features

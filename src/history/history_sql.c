@@ -364,8 +364,9 @@ history_features(PG_FUNCTION_ARGS)
 	DayEntry	entry;
 	HistorySums sums = {0};
 	HistorySums window = {0};
-	Datum		value[10] = {0};
-	bool		isnull[10] = {false};
+	Datum		value[11] = {0};
+	bool		isnull[11] = {false};
+	amount128	gross;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
@@ -392,20 +393,25 @@ history_features(PG_FUNCTION_ARGS)
 			sums_add(&window, &entry);
 	}
 
-	isnull[0] = isnull[1] = isnull[2] = isnull[7] = sums.orders == 0;
-	value[3] = Int64GetDatum(sums.orders);
-	value[4] = Int32GetDatum((int32) sums.purchase_days);
-	value[5] = NumericGetDatum(amount_to_numeric(sums.revenue, sums.scale));
-	value[6] = NumericGetDatum(amount_to_numeric(sums.refunded, sums.scale));
+	/* Those of fixed length first: they are then read without the others. */
+	gross = amount_sum(sums.revenue, sums.refunded, sums.scale);
+	isnull[0] = isnull[1] = isnull[2] = isnull[9] = sums.orders == 0;
+	isnull[6] = gross == 0;
+	value[3] = Int32GetDatum((int32) sums.purchase_days);
+	value[4] = Int64GetDatum(sums.orders);
+	value[5] = Int64GetDatum(window.orders);
+	if (gross != 0)
+		value[6] = Float8GetDatum((float8) sums.refunded / (float8) gross);
+	value[7] = NumericGetDatum(amount_to_numeric(sums.revenue, sums.scale));
+	value[8] = NumericGetDatum(amount_to_numeric(sums.refunded, sums.scale));
 	if (sums.orders > 0)
 	{
 		value[0] = DateADTGetDatum(sums.first_day);
 		value[1] = DateADTGetDatum(sums.last_day);
 		value[2] = Int32GetDatum(as_of - sums.last_day);
-		value[7] = average_order(value[5], sums.orders);
+		value[9] = average_order(value[7], sums.orders);
 	}
-	value[8] = Int64GetDatum(window.orders);
-	value[9] = NumericGetDatum(amount_to_numeric(window.revenue, window.scale));
+	value[10] = NumericGetDatum(amount_to_numeric(window.revenue, window.scale));
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, value, isnull)));
 }
 

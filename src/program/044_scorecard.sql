@@ -17,7 +17,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         ('average_order', 'Average order', '客单价', true, false, NULL, NULL, 'features.average_order', 'revenue / orders, in currency units'),
         ('tenure', 'Tenure', '客户关系时长', true, false, 0, NULL, 'features.as_of - features.first_day', 'days since the first order'),
         ('regularity', 'Regularity', '购买规律性', true, false, 0, 1, 'features.regularity', 'geometric over arithmetic mean of the times between purchase days, 0..1, 1 = like clockwork, about 0.56 = at random; NULL below two such times'),
-        ('refund_rate', 'Refund rate', '退款率', false, false, 0, NULL, 'features.refunded / nullif(features.revenue + features.refunded, 0)', 'refunds / orders, both as amounts, 0..1'),
+        ('refund_rate', 'Refund rate', '退款率', false, false, 0, NULL, 'features.refund_rate', 'refunds / orders, both as amounts, 0..1'),
         ('trend', 'Growth', '增长趋势', true, false, -1, 1, 'features.trend', 'growth of the last window_days (365 without a window) over as many before: (last - before) / (last + before) of the revenue, -1..1; NULL when there is none in either'),
         ('margin', 'Margin', '利润率', true, false, -1, 1, 'features.margin', 'margin as a share of the revenue'),
         ('p_alive', 'Probability alive', '存活概率', true, true, 0, 1, 'features.p_alive', 'probability that the customer has not dropped out, 0..1'),

@@ -165,7 +165,7 @@ BEGIN
     ELSIF measure = 'tenure_days' THEN
         RETURN format('CAST(%s - %s.first_day AS double precision)', as_of, customer);
     ELSIF measure = 'refund_rate' THEN
-        RETURN format('CASE WHEN %1$s.refunded = 0 THEN 0.0 WHEN %1$s.revenue + %1$s.refunded <= 0 THEN 1.0 ELSE CAST(%1$s.refunded / (%1$s.revenue + %1$s.refunded) AS double precision) END', customer);
+        RETURN format('coalesce(%1$s.refund_rate, CASE WHEN %1$s.refunded = 0 THEN 0.0 ELSE 1.0 END)', customer);
     ELSIF measure = 'refunded_since' THEN
         RETURN format('CASE WHEN %1$s.refunded > 0 THEN CAST(customer_tier.refunded(%1$s.history, %2$s) - coalesce(customer_tier.refunded(%1$s.history, (%1$s.stood).since), 0) AS double precision) END', customer, as_of);
     ELSIF measure = 'earned_amount' THEN

@@ -86,7 +86,7 @@ BEGIN
     END IF;
 
     PERFORM customer_tier.put_function(schema, 'features', 'as_of date',
-        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision, repeats double precision, last_at double precision, age double precision, repeat_mean double precision, margin double precision, regularity double precision, trend double precision, history customer_tier.purchase_history)', key_type),
+        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision, repeats double precision, last_at double precision, age double precision, repeat_mean double precision, margin double precision, regularity double precision, trend double precision, refund_rate double precision, history customer_tier.purchase_history)', key_type),
         'LANGUAGE sql STABLE PARALLEL SAFE',
         customer_tier.features_query(schema, s, key_type, equality, key_column.collate_clause),
         'what is known of every customer as of a day: everything up to and including as_of; frequency and monetary are what F and M score; repeats, last_at, age and repeat_mean are what models of purchases and spend read (btyd(): repeat purchase days, weeks from the first to the last, weeks from the first to as_of, mean amount of the repeat days); margin is the share of the revenue that was earned, or that of the program');
@@ -104,7 +104,7 @@ BEGIN
         'the dimensions of the scorecard, measured as of a day over everyone who has ordered: their scales and how their values are distributed; with run_id on that run''s models');
 
     PERFORM customer_tier.put_function(schema, 'points', 'as_of date, run_id bigint DEFAULT NULL::bigint',
-        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision, p_alive numeric, p_active numeric, expected_purchases numeric, expected_spend numeric, clv numeric, dimension_values double precision[], dimension_points double precision[], coverage numeric, is_rated boolean, history customer_tier.purchase_history)', key_type),
+        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, refund_rate double precision, frequency double precision, monetary double precision, p_alive numeric, p_active numeric, expected_purchases numeric, expected_spend numeric, clv numeric, dimension_values double precision[], dimension_points double precision[], coverage numeric, is_rated boolean, history customer_tier.purchase_history)', key_type),
         'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
         customer_tier.points_query(schema, s, key_type, format('%I.features(points.as_of)', schema), 'points.as_of', 'points.run_id'),
         'everyone''s values in the dimensions of the scorecard, and the points 0..100 they are worth, in the order of the dimensions');
@@ -203,6 +203,7 @@ $query$
            CASE WHEN (customer.b).frequency >= 2 AND (customer.b).recency > 0 THEN
                exp((customer.b).litt / (customer.b).frequency) / ((customer.b).recency / (customer.b).frequency) END AS regularity,
            customer_tier.growth(customer.history, %7$s, %8$s) AS trend,
+           (customer.f).refund_rate,
            customer.history
       FROM (
 %4$s

@@ -351,7 +351,7 @@ BEGIN
 $query$
     WITH %1$s%2$s
     SELECT valued.customer_id, valued.first_day, valued.last_day, valued.recency_days, valued.orders, valued.purchase_days,
-           valued.revenue, valued.refunded, valued.average_order, valued.frequency, valued.monetary,
+           valued.revenue, valued.refunded, valued.average_order, valued.refund_rate, valued.frequency, valued.monetary,
            valued.p_alive, valued.p_active, valued.expected_purchases, valued.expected_spend, valued.clv,
            valued.dimension_values,
            %3$s AS dimension_points,

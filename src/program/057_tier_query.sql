@@ -9,6 +9,8 @@ DECLARE
     measures text[] := CASE WHEN s.what_if ? 'measures' THEN ARRAY(SELECT jsonb_array_elements_text(s.what_if->'measures'))
                             ELSE customer_tier.compiled_measures(schema, terms) END;
     has_limits boolean := customer_tier.program_has_limits(schema, terms);
+    with_kept boolean := output = 'changes';    -- what is published goes along
+    columns name[] := '{customer_id}'::name[] || customer_tier.published_columns();
     machine text;       -- arguments of tier_move() and tier_seats()
 BEGIN
     machine := format('(SELECT rules.book FROM rules), %s, (SELECT moment.last_as_of FROM moment), measured.score, measured.orders, measured.first_day, measured.segment, measured.measures, measured.stood, measured.override_tier, measured.override_lock', as_of);
@@ -30,14 +32,14 @@ $query$moment AS MATERIALIZED (
          ORDER BY override.customer_id, override.override_id DESC
     ), standing AS (
         SELECT ranked.*, decided.tier AS override_tier, decided.lock AS override_lock, decided.set_by AS override_by,
-               CASE WHEN kept.tier IS NULL THEN NULL
+               CASE WHEN kept.tier IS NULL OR (SELECT moment.is_next OR moment.is_again FROM moment) IS NOT TRUE THEN NULL
                     WHEN (SELECT moment.is_again FROM moment) AND kept.tier_since = %1$s AND kept.previous_tier IS NULL THEN NULL
                     WHEN (SELECT moment.is_again FROM moment) AND kept.state_before IS NOT NULL THEN CAST(kept.state_before AS customer_tier.tier_state)
                     ELSE CAST(ROW(kept.tier, kept.tier_since, kept.previous_tier, kept.terms_id, kept.up_runs, kept.up_since, kept.down_runs, kept.down_since) AS customer_tier.tier_state)
-                END AS stood
+                END AS stood%8$s
           FROM ranked
-          LEFT JOIN %2$I.rating AS kept
-            ON kept.customer_id %5$s ranked.customer_id AND (SELECT moment.is_next OR moment.is_again FROM moment)
+          %9$s JOIN %2$I.rating AS kept
+            ON kept.customer_id %5$s ranked.customer_id
           LEFT JOIN decided
             ON decided.customer_id %5$s ranked.customer_id
         OFFSET '0'
@@ -55,7 +57,9 @@ $query$moment AS MATERIALIZED (
         equality,
         coalesce(nullif(translate(array_to_string(measures, ', '), E'\n\r', '  '), ''), 'no measures'),
         (SELECT string_agg(coalesce(customer_tier.measure_expression(schema, m, 'standing', as_of, s.what_if), 'NULL'), E',\n                          ' ORDER BY n)
-           FROM unnest(measures) WITH ORDINALITY AS u (m, n)))
+           FROM unnest(measures) WITH ORDINALITY AS u (m, n)),
+        CASE WHEN with_kept THEN (SELECT string_agg(format(', kept.%I AS %I', c, 'kept_' || c), '') FROM unnest(columns) c) ELSE '' END,
+        CASE WHEN with_kept THEN 'FULL' ELSE 'LEFT' END)
     || CASE WHEN output = 'inputs' THEN
 $query$
     SELECT measured.customer_id, measured.score, measured.orders, measured.first_day, measured.segment, measured.measures,
@@ -64,10 +68,10 @@ $query$
 $query$
     ELSE
         CASE WHEN NOT has_limits THEN ''
-             WHEN NOT of_everyone THEN format(
+             WHEN NOT of_everyone OR with_kept THEN format(
 $query$, places AS MATERIALIZED (
-        SELECT run.tier_places AS places FROM %I.run WHERE run.is_current
-    )$query$, schema)
+        SELECT run.tier_places AS places FROM %I.run WHERE %s
+    )$query$, schema, CASE WHEN of_everyone THEN 'run.run_id = ' || run_id ELSE 'run.is_current' END)
              ELSE format(
 $query$, best AS MATERIALIZED (
         SELECT customer_tier.tier_best((SELECT rules.book FROM rules), measured.score, measured.orders, measured.measures) AS places
@@ -83,7 +87,7 @@ $query$
            ELSE format(
 $query$, moved AS (
         SELECT measured.*,
-               customer_tier.tier_move(%1$s, %2$s) AS move
+               %3$s AS move
           FROM measured
         OFFSET '0'
     )
@@ -92,7 +96,7 @@ $query$, moved AS (
            moved.r_score, moved.f_score, moved.m_score, moved.segment, moved.lifecycle_stage,
            moved.p_alive, moved.p_active, moved.expected_purchases, moved.expected_spend, moved.clv,
            moved.score,
-           CASE WHEN moved.score IS NOT NULL THEN (CAST(%3$L AS text[]))[moved.grade_rank] END AS grade,
+           CASE WHEN moved.score IS NOT NULL THEN (CAST(%1$L AS text[]))[moved.grade_rank] END AS grade,
            (moved.move).tier, (moved.move).tier_rank, (moved.move).since AS tier_since, (moved.move).previous_tier, (moved.move).reason AS tier_reason,
            (moved.move).score_to_next AS score_to_next_tier, round(CAST((moved.move).amount_to_next AS numeric), 2) AS amount_to_next_tier,
            (moved.move).score_to_stay, round(CAST((moved.move).amount_to_stay AS numeric), 2) AS amount_to_stay, (moved.move).drops_on,
@@ -100,11 +104,16 @@ $query$, moved AS (
            CAST(ROW((moved.move).tier, (moved.move).since, (moved.move).previous_tier, (moved.move).terms,
                     (moved.move).up_runs, (moved.move).up_since, (moved.move).down_runs, (moved.move).down_since) AS customer_tier.tier_state) AS tier_state,
            moved.stood AS state_before,
-           CASE WHEN (moved.move).reason IN ('override', 'locked') THEN moved.override_by ELSE 'rules' END AS moved_by
+           CASE WHEN (moved.move).reason IN ('override', 'locked') THEN moved.override_by ELSE 'rules' END AS moved_by%2$s
       FROM moved
-$query$, machine, CASE WHEN has_limits THEN '(SELECT places.places FROM places)' ELSE 'CAST(NULL AS double precision[])' END, grades) END
+$query$, grades,
+        CASE WHEN with_kept THEN ', ' || (SELECT string_agg(format('moved.%I', 'kept_' || c), ', ') FROM unnest(columns) c) || ', (moved.move).as_before' ELSE '' END,
+        -- Who is no customer any more moves nowhere.
+        format(CASE WHEN with_kept THEN 'CASE WHEN measured.customer_id IS NOT NULL THEN %s END' ELSE '%s' END,
+            format('customer_tier.tier_move(%s, %s)', machine,
+                CASE WHEN has_limits THEN '(SELECT places.places FROM places)' ELSE 'CAST(NULL AS double precision[])' END))) END
     END;
 END
 $$;
 COMMENT ON FUNCTION customer_tier.tier_query(name, customer_tier.program_settings, text, text, boolean, text, text[]) IS
-    'internal: the end of rate(): where everybody stands. Output ratings, or places: what shares and capacities leave, or inputs: what the state machine is given, for customers without a state';
+    'internal: the end of rate(): where everybody stands. Output ratings, or changes: with what is published beside them, or places: what shares and capacities leave, or inputs: what the state machine is given, for customers without a state';

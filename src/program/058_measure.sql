@@ -125,17 +125,22 @@ COMMENT ON FUNCTION customer_tier.measure_run(name, bigint) IS 'internal: measur
 
 CREATE FUNCTION customer_tier.keep_distribution(schema name, run_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rated record;
 BEGIN
-    -- How the scores lie, for score_drift(), and whether this run begins anew.
+    -- How many there are and how the scores lie, for score_drift(); read by a
+    -- statement of its own, which may be parallel.
     EXECUTE format(
 $query$
-    UPDATE %1$I.run
-       SET score_distribution = d.distribution, score_deciles = (d.stats).deciles, score_decile_counts = (d.stats).decile_counts
-      FROM (SELECT customer_tier.percentile_scale(CAST(rating.score AS double precision)) AS distribution,
-                   customer_tier.scale_stats(CAST(rating.score AS double precision)) AS stats
-              FROM %1$I.rating) AS d
-     WHERE run.run_id = $1
-$query$, schema) USING run_id;
+    SELECT count(*) AS customers, count(*) FILTER (WHERE rating.segment = 'prospects') AS prospects,
+           customer_tier.percentile_scale(CAST(rating.score AS double precision)) AS distribution,
+           customer_tier.scale_stats(CAST(rating.score AS double precision)) AS stats
+      FROM %1$I.rating
+$query$, schema) INTO rated;
+    EXECUTE format('UPDATE %I.run SET customers = $2, prospects = $3, score_distribution = $4, score_deciles = $5, score_decile_counts = $6 WHERE run.run_id = $1', schema)
+        USING run_id, rated.customers, rated.prospects, rated.distribution, (rated.stats).deciles, (rated.stats).decile_counts;
+
+    -- Whether this run begins anew.
     EXECUTE format(
 $query$
     WITH present AS (
@@ -150,7 +155,7 @@ $query$
 $query$, schema) USING run_id;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.keep_distribution(name, bigint) IS 'internal: keep the distribution of a run''s scores, and whether the run begins anew';
+COMMENT ON FUNCTION customer_tier.keep_distribution(name, bigint) IS 'internal: keep how many customers a run rated, the distribution of their scores, and whether the run begins anew';
 
 CREATE FUNCTION customer_tier.drop_old_scales(schema name, run_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -189,43 +189,70 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.refresh_measure(name, bigint) IS 'internal: measure the cut points and scales of a run, or take over frozen ones, and keep them with it';
 
+CREATE FUNCTION customer_tier.execute_with_rows(query text, name name, statement text) RETURNS bigint[]
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'execute_with_rows';
+COMMENT ON FUNCTION customer_tier.execute_with_rows(text, name, text) IS 'internal: execute a statement that returns a bigint[] and reads the rows of a query, which may be parallel, under a name';
+
+CREATE FUNCTION customer_tier.published_columns() RETURNS name[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    -- What changes most often comes first: by it a row is seen to differ.
+    SELECT CAST('{score,clv,expected_purchases,p_active,p_alive,last_day,first_day,orders,purchase_days,revenue,refunded,average_order,r_score,f_score,m_score,segment,lifecycle_stage,'
+        'expected_spend,grade,tier,tier_rank,tier_since,previous_tier,tier_reason,score_to_next_tier,amount_to_next_tier,score_to_stay,amount_to_stay,drops_on,coverage,'
+        'terms_id,up_runs,up_since,down_runs,down_since,state_before,outside_values}' AS name[])
+$$;
+COMMENT ON FUNCTION customer_tier.published_columns() IS 'internal: the columns of <schema>.rating that a refresh compares and writes';
+
+CREATE FUNCTION customer_tier.difference_query(schema name, as_of date, run_id bigint) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
+    -- The text of rate(), not a call: its rows are not put down in between.
+    SELECT format(
+$query$
+    SELECT fresh.kept_customer_id AS old_id, fresh.kept_tier AS old_tier, fresh.kept_tier_rank AS old_rank, fresh.kept_tier_since AS old_since, fresh.kept_drops_on AS old_drops_on,
+           fresh.customer_id, fresh.moved_by, %1$s
+      FROM (SELECT rated.*,
+                   (rated.tier_state).terms AS terms_id, (rated.tier_state).up_runs, (rated.tier_state).up_since, (rated.tier_state).down_runs, (rated.tier_state).down_since,
+                   CASE WHEN NOT rated.as_before THEN CAST(rated.state_before AS text) END AS other_state,
+                   %2$s AS outside_values
+              FROM (%3$s) AS rated) AS fresh
+     WHERE (%4$s) IS DISTINCT FROM (%5$s)
+$query$,
+        (SELECT string_agg(CASE c WHEN 'state_before' THEN 'fresh.other_state AS state_before' ELSE format('fresh.%I', c) END, ', ') FROM unnest(customer_tier.published_columns()) c),
+        -- What came from relations cannot be had again: it is kept to explain the rating.
+        coalesce((SELECT 'CASE WHEN rated.dimension_values IS NOT NULL THEN ARRAY[' || string_agg(format('rated.dimension_values[%s]', c.n), ', ' ORDER BY c.n) || '] END'
+                    FROM customer_tier.card(schema) c WHERE c.outside IS NOT NULL), 'CAST(NULL AS double precision[])'),
+        customer_tier.everyone_query(schema, customer_tier.program_settings(schema), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'changes'),
+        (SELECT string_agg(format('fresh.%I', 'kept_' || c), ', ') FROM unnest(customer_tier.published_columns()) c),
+        (SELECT string_agg(CASE c WHEN 'state_before' THEN 'fresh.other_state' ELSE format('fresh.%I', c) END, ', ') FROM unnest(customer_tier.published_columns()) c))
+$$;
+COMMENT ON FUNCTION customer_tier.difference_query(name, date, bigint) IS 'internal: the query for all ratings of a run that differ from what is published, with the columns old_... of the published ones; of a customer who is none any more these alone';
+
 CREATE FUNCTION customer_tier.publish_changes(schema name, as_of date, run_id bigint, OUT changed bigint, OUT upgrades bigint, OUT downgrades bigint, OUT coming_downgrades bigint)
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off SET datestyle = 'ISO, YMD' AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off SET datestyle = 'ISO, YMD' SET parallel_tuple_cost = 0.02 AS $$
 DECLARE
     equality text := customer_tier.key_equality(
         (SELECT c.base_type FROM customer_tier.relation_column(format('%I.rating', schema)::regclass, 'customer_id') c));
-    rated_columns CONSTANT text[] := '{first_day,last_day,orders,purchase_days,revenue,refunded,average_order,r_score,f_score,m_score,segment,lifecycle_stage,'
-        'p_alive,p_active,expected_purchases,expected_spend,clv,score,grade,tier,tier_rank,tier_since,previous_tier,tier_reason,'
-        'score_to_next_tier,amount_to_next_tier,score_to_stay,amount_to_stay,drops_on,coverage}';
-    stored_columns CONSTANT text[] := rated_columns || '{terms_id,up_runs,up_since,down_runs,down_since,state_before,outside_values}'::text[];
+    counts bigint[];
 BEGIN
+    -- The cost of handing a row over: rating it is dearer than the planner knows.
+
     -- The history of tiers goes with the ratings, in the same statement.  Parts
     -- that depend on each other's effect wait for it by counting its rows.
-    EXECUTE format(
+    counts := customer_tier.execute_with_rows(customer_tier.difference_query(schema, as_of, run_id), 'difference', format(
 $query$
-    WITH difference AS MATERIALIZED (
-        SELECT kept.customer_id AS old_id, kept.tier AS old_tier, kept.tier_rank AS old_rank, kept.tier_since AS old_since, kept.drops_on AS old_drops_on, fresh.*
-          FROM (SELECT rated.customer_id, %3$s,
-                       (rated.tier_state).terms AS terms_id, (rated.tier_state).up_runs, (rated.tier_state).up_since, (rated.tier_state).down_runs, (rated.tier_state).down_since,
-                       CASE WHEN rated.state_before IS DISTINCT FROM rated.tier_state THEN CAST(rated.state_before AS text) END AS state_before,
-                       rated.moved_by, %4$s AS outside_values
-                  FROM (%9$s) AS rated) AS fresh
-          FULL JOIN %1$I.rating AS kept ON kept.customer_id %2$s fresh.customer_id
-         WHERE (%5$s) IS DISTINCT FROM (%6$s)
-    ), deleted AS (
+    WITH deleted AS (
         DELETE FROM %1$I.rating AS kept
          USING difference
          WHERE kept.customer_id %2$s difference.old_id AND difference.customer_id IS NULL
         RETURNING 1
     ), updated AS (
         UPDATE %1$I.rating AS kept
-           SET (%7$s) = ROW (%8$s)
+           SET (%3$s) = ROW (%4$s)
           FROM difference
          WHERE kept.customer_id %2$s difference.old_id AND difference.customer_id IS NOT NULL
         RETURNING 1
     ), inserted AS (
-        INSERT INTO %1$I.rating (customer_id, %7$s)
-        SELECT difference.customer_id, %8$s
+        INSERT INTO %1$I.rating (customer_id, %3$s)
+        SELECT difference.customer_id, %4$s
           FROM difference
          WHERE difference.old_id IS NULL
         RETURNING 1
@@ -239,11 +266,11 @@ $query$
         -- what an earlier run of this day had said
         DELETE FROM %1$I.tier_history AS history
          USING moved
-         WHERE history.customer_id %2$s moved.old_id AND history.valid_to IS NULL AND history.valid_from = $1
+         WHERE history.customer_id %2$s moved.old_id AND history.valid_to IS NULL AND history.valid_from = CAST(%5$L AS date)
         RETURNING history.*
     ), corrected AS (
         INSERT INTO %1$I.tier_correction (run_id, customer_id, valid_from, valid_to, tier, tier_rank, reason, score, previous_tier, changed_by, was_correction, terms_id, first_run_id)
-        SELECT $2, removed.customer_id, removed.valid_from, removed.valid_to, removed.tier, removed.tier_rank, removed.reason, removed.score,
+        SELECT %6$s, removed.customer_id, removed.valid_from, removed.valid_to, removed.tier, removed.tier_rank, removed.reason, removed.score,
                removed.previous_tier, removed.changed_by, removed.is_correction, removed.terms_id, removed.run_id
           FROM removed
          ORDER BY removed.customer_id
@@ -252,59 +279,54 @@ $query$
         UPDATE %1$I.tier_history AS history
            SET valid_to = NULL
           FROM moved
-         WHERE history.customer_id %2$s moved.customer_id AND history.valid_to = $1 AND history.valid_from = moved.tier_since
+         WHERE history.customer_id %2$s moved.customer_id AND history.valid_to = CAST(%5$L AS date) AND history.valid_from = moved.tier_since
            AND (SELECT count(*) FROM removed) >= 0
         RETURNING 1
     ), closed AS (
         UPDATE %1$I.tier_history AS history
-           SET valid_to = $1
+           SET valid_to = CAST(%5$L AS date)
           FROM moved
-         WHERE history.customer_id %2$s moved.old_id AND history.valid_to IS NULL AND history.valid_from < $1
+         WHERE history.customer_id %2$s moved.old_id AND history.valid_to IS NULL AND history.valid_from < CAST(%5$L AS date)
         RETURNING 1
     ), recorded AS (
         INSERT INTO %1$I.tier_history (customer_id, valid_from, tier, tier_rank, reason, score, previous_tier, changed_by, is_correction, terms_id, run_id)
-        SELECT moved.customer_id, $1, moved.tier, moved.tier_rank, CASE WHEN moved.previous_tier IS NULL THEN 'initial' ELSE moved.tier_reason END,
-               moved.score, moved.previous_tier, moved.moved_by, corrected.customer_id IS NOT NULL, moved.terms_id, $2
+        SELECT moved.customer_id, CAST(%5$L AS date), moved.tier, moved.tier_rank, CASE WHEN moved.previous_tier IS NULL THEN 'initial' ELSE moved.tier_reason END,
+               moved.score, moved.previous_tier, moved.moved_by, corrected.customer_id IS NOT NULL, moved.terms_id, %6$s
           FROM moved
           LEFT JOIN corrected ON corrected.customer_id %2$s moved.customer_id
-         WHERE moved.tier_since = $1 AND (SELECT count(*) FROM closed) >= 0
+         WHERE moved.tier_since = CAST(%5$L AS date) AND (SELECT count(*) FROM closed) >= 0
         RETURNING 1
     ), event AS (
         INSERT INTO %1$I.tier_event (run_id, as_of, kind, customer_id, from_tier, to_tier, reason, due)
-        SELECT $2, $1, found.kind, difference.customer_id, difference.old_tier, CASE WHEN found.kind <> 'coming_downgrade' THEN difference.tier END,
+        SELECT %6$s, CAST(%5$L AS date), found.kind, difference.customer_id, difference.old_tier, CASE WHEN found.kind <> 'coming_downgrade' THEN difference.tier END,
                difference.tier_reason, CASE WHEN found.kind = 'coming_downgrade' THEN difference.drops_on END
           FROM difference,
                LATERAL (SELECT CASE WHEN difference.tier <> difference.old_tier
-                                    THEN CASE customer_tier.tier_direction(difference.old_tier, difference.tier, difference.old_rank, difference.tier_rank, $5, $6)
+                                    THEN CASE customer_tier.tier_direction(difference.old_tier, difference.tier, difference.old_rank, difference.tier_rank, CAST(%9$L AS jsonb), CAST(%10$L AS jsonb))
                                               WHEN 'down' THEN 'downgrade' WHEN 'up' THEN 'upgrade' END
-                                    WHEN difference.drops_on - $1 <= $3 AND (difference.old_drops_on - $4 <= $3) IS NOT TRUE
+                                    WHEN difference.drops_on - CAST(%5$L AS date) <= %7$s AND (difference.old_drops_on - CAST(%8$L AS date) <= %7$s) IS NOT TRUE
                                     THEN 'coming_downgrade' END AS kind) AS found
          WHERE found.kind IS NOT NULL
          ORDER BY difference.customer_id
         RETURNING kind
     )
-    SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted) AS changed,
-           count(*) FILTER (WHERE event.kind = 'upgrade') AS upgrades,
-           count(*) FILTER (WHERE event.kind = 'downgrade') AS downgrades,
-           count(*) FILTER (WHERE event.kind = 'coming_downgrade') AS coming_downgrades
+    SELECT ARRAY[(SELECT count(*) FROM deleted) + (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted),
+                 count(*) FILTER (WHERE event.kind = 'upgrade'),
+                 count(*) FILTER (WHERE event.kind = 'downgrade'),
+                 count(*) FILTER (WHERE event.kind = 'coming_downgrade')]
       FROM event
 $query$, schema, equality,
-        (SELECT string_agg(format('rated.%I', c), ', ') FROM unnest(rated_columns) c),
-        -- What came from relations cannot be had again: it is kept to explain the rating.
-        coalesce((SELECT 'CASE WHEN rated.dimension_values IS NOT NULL THEN ARRAY[' || string_agg(format('rated.dimension_values[%s]', c.n), ', ' ORDER BY c.n) || '] END'
-                    FROM customer_tier.card(schema) c WHERE c.outside IS NOT NULL), 'CAST(NULL AS double precision[])'),
-        (SELECT string_agg(format('kept.%I', c), ', ') FROM unnest(stored_columns) c),
-        (SELECT string_agg(format('fresh.%I', c), ', ') FROM unnest(stored_columns) c),
-        (SELECT string_agg(format('%I', c), ', ') FROM unnest(stored_columns) c),
-        (SELECT string_agg(format('difference.%I', c), ', ') FROM unnest(stored_columns) c),
-        -- The text of rate(), not a call: its rows are not put down in between.
-        customer_tier.everyone_query(schema, customer_tier.program_settings(schema), 'CAST($1 AS date)', 'CAST($2 AS bigint)', 'ratings'))
-        INTO changed, upgrades, downgrades, coming_downgrades
-        USING as_of, run_id,
-              customer_tier.policy_value(schema, as_of, 'coming_days')::int,
-              customer_tier.published_day(schema),
-              (SELECT t.old_ranks FROM customer_tier.tier_ranks(schema, NULL) AS t),
-              (SELECT jsonb_object_agg(t.key, t.value->'tier_rank') FROM customer_tier.tiers_in_force(schema, as_of) AS f, jsonb_each(f.tiers) AS t);
+        (SELECT string_agg(format('%I', c), ', ') FROM unnest(customer_tier.published_columns()) c),
+        (SELECT string_agg(format('difference.%I', c), ', ') FROM unnest(customer_tier.published_columns()) c),
+        as_of, run_id,
+        customer_tier.policy_value(schema, as_of, 'coming_days')::int,
+        customer_tier.published_day(schema),
+        (SELECT t.old_ranks FROM customer_tier.tier_ranks(schema, NULL) AS t),
+        (SELECT jsonb_object_agg(t.key, t.value->'tier_rank') FROM customer_tier.tiers_in_force(schema, as_of) AS f, jsonb_each(f.tiers) AS t)));
+    changed := counts[1];
+    upgrades := counts[2];
+    downgrades := counts[3];
+    coming_downgrades := counts[4];
     PERFORM customer_tier.analyze_if_changed(format('%I.rating', schema)::regclass, changed);
 END
 $$;
@@ -332,9 +354,7 @@ BEGIN
     EXECUTE format(
 $query$
     UPDATE %1$I.run
-       SET status = 'published', is_current = true, finished_at = clock_timestamp(), changed = $2, upgrades = $3, downgrades = $4, error_code = NULL, error = NULL,
-           customers = rated.customers, prospects = rated.prospects
-      FROM (SELECT count(*) AS customers, count(*) FILTER (WHERE rating.segment = 'prospects') AS prospects FROM %1$I.rating) AS rated
+       SET status = 'published', is_current = true, finished_at = clock_timestamp(), changed = $2, upgrades = $3, downgrades = $4, error_code = NULL, error = NULL
      WHERE run.run_id = $1
 $query$, schema) USING run_id, published.changed, published.upgrades, published.downgrades;
 

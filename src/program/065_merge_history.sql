@@ -8,11 +8,11 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- and the rest is not touched.
     SELECT format(
 $query$difference AS MATERIALIZED (
-        SELECT kept.customer_id AS old_id, kept.source_rows AS old_rows, kept.bad_rows AS old_bad, fresh.*,
-               coalesce(kept.history OPERATOR(customer_tier.=) fresh.history, kept.history IS NULL AND fresh.history IS NULL)
-               AND coalesce(kept.profit OPERATOR(customer_tier.=) fresh.profit, kept.profit IS NULL AND fresh.profit IS NULL)
-               AND kept.source_rows = fresh.rows AND coalesce(kept.bad_rows, 0) = fresh.bad AS same
+        SELECT kept.customer_id AS old_id, kept.source_rows AS old_rows, kept.bad_rows AS old_bad, fresh.*
           FROM %2$s
+         WHERE (coalesce(kept.history OPERATOR(customer_tier.=) fresh.history, kept.history IS NULL AND fresh.history IS NULL)
+                AND coalesce(kept.profit OPERATOR(customer_tier.=) fresh.profit, kept.profit IS NULL AND fresh.profit IS NULL)
+                AND kept.source_rows = fresh.rows AND coalesce(kept.bad_rows, 0) = fresh.bad) IS NOT TRUE
     ), deleted AS (
         DELETE FROM %1$I.history AS kept
          USING difference
@@ -22,7 +22,7 @@ $query$difference AS MATERIALIZED (
         UPDATE %1$I.history AS kept
            SET history = difference.history, profit = difference.profit, source_rows = difference.rows, bad_rows = nullif(difference.bad, 0)
           FROM difference
-         WHERE kept.customer_id %3$s difference.old_id AND difference.rows > 0 AND NOT difference.same
+         WHERE kept.customer_id %3$s difference.old_id AND difference.rows > 0
         RETURNING 1
     ), inserted AS (
         INSERT INTO %1$I.history (customer_id, history, profit, source_rows, bad_rows)
@@ -46,16 +46,17 @@ BEGIN
     EXECUTE format(
 $query$
     WITH %2$s%1$s
-    SELECT coalesce(sum(difference.rows), 0) AS source_rows,
-           coalesce(sum(CASE WHEN difference.customer_id IS NULL THEN difference.rows ELSE difference.bad END), 0) AS bad_rows,
-           coalesce(sum(difference.rows) FILTER (WHERE difference.customer_id IS NULL), 0) AS rows_without_customer,
+    SELECT coalesce(sum(difference.rows) FILTER (WHERE difference.customer_id IS NULL), 0) AS rows_without_customer,
            (SELECT written.changed FROM written) AS changed
       FROM difference
 $query$,
         customer_tier.history_changes(schema,
             format('%1$I.source_history() AS fresh FULL JOIN %1$I.history AS kept ON kept.customer_id %2$s fresh.customer_id', schema, equality), equality),
         CASE WHEN s.tracking = 'triggers' THEN format(E'consumed AS (\n        DELETE FROM %I.touched\n    ), ', schema) ELSE '' END)
-        INTO source_rows, bad_rows, rows_without_customer, changed;
+        INTO rows_without_customer, changed;
+    -- Rows without a customer are all bad.
+    EXECUTE format('SELECT coalesce(sum(history.source_rows), 0) + $1, coalesce(sum(history.bad_rows), 0) + $1 FROM %I.history', schema)
+        INTO source_rows, bad_rows USING rows_without_customer;
     rows_read := source_rows;
 END
 $$;

@@ -29,9 +29,10 @@ CREATE TYPE customer_tier.tier_move AS (
     amount_to_next float8,
     score_to_stay numeric,
     amount_to_stay float8,
-    drops_on date
+    drops_on date,
+    as_before boolean
 );
-COMMENT ON TYPE customer_tier.tier_move IS 'where a customer stands after an evaluation, and why; points and amounts (currency units) missing to the next tier and to stay, NULL when nothing of the kind would do; the day of the fall if nothing changes';
+COMMENT ON TYPE customer_tier.tier_move IS 'where a customer stands after an evaluation, and why; points and amounts (currency units) missing to the next tier and to stay, NULL when nothing of the kind would do; the day of the fall if nothing changes; whether the state is the one before the evaluation';
 
 CREATE FUNCTION customer_tier.tier_move(rules jsonb, as_of date, last_as_of date, score numeric, orders bigint, first_day date, segment text, measures float8[],
     state customer_tier.tier_state DEFAULT NULL, override_tier text DEFAULT NULL, override_lock boolean DEFAULT false, places float8[] DEFAULT NULL) RETURNS customer_tier.tier_move

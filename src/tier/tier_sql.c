@@ -37,8 +37,8 @@ PG_FUNCTION_INFO_V1(tier_seats_final);
 /* tier_state: tier, since, previous_tier, terms, up_runs, up_since, down_runs, down_since */
 #define STATE_COLUMNS 8
 /* tier_move: those of the state with tier_rank after tier, then reason, moved,
- * score_to_next, amount_to_next, score_to_stay, amount_to_stay, drops_on */
-#define MOVE_COLUMNS 16
+ * score_to_next, amount_to_next, score_to_stay, amount_to_stay, drops_on, as_before */
+#define MOVE_COLUMNS 17
 
 /* Numbers in an array of places: two keys a limit. */
 #define NUMBERS_OF_PLACES (2 * TIER_KEY_NUMBERS)
@@ -266,6 +266,16 @@ put_float8(Datum *values, bool *nulls, int column, double value)
 		values[column] = Float8GetDatum(value);
 }
 
+/* Whether the state after an evaluation is that before it. */
+static bool
+state_is_as_before(const TierState *before, const TierOutcome *after)
+{
+	return !after->moved && after->up_runs == before->up_runs &&
+		after->down_runs == before->down_runs &&
+		(after->up_runs == 0 || after->up_since == before->up_since) &&
+		(after->down_runs == 0 || after->down_since == before->down_since);
+}
+
 static Datum
 put_move(FunctionCallInfo fcinfo, Kept *kept, const Customer *customer, const TierOutcome *outcome)
 {
@@ -310,6 +320,7 @@ put_move(FunctionCallInfo fcinfo, Kept *kept, const Customer *customer, const Ti
 	put_points(values, nulls, 13, outcome->score_to_stay);
 	put_float8(values, nulls, 14, outcome->amount_to_stay);
 	put_date(values, nulls, 15, outcome->drops_on);
+	values[16] = BoolGetDatum(state_is_as_before(&customer->state, outcome));
 	return HeapTupleGetDatum(heap_form_tuple(kept->move_desc, values, nulls));
 }
 

@@ -172,10 +172,11 @@ sub same_as_oracle
 	same_rows(
 		$node,
 		"SELECT customer, first_day, last_day, recency_days, orders, purchase_days, revenue, refunded,
-			to_char(average_order, $digits), window_orders, window_revenue
+			to_char(average_order, $digits), window_orders, window_revenue, round(refund_rate::numeric, 12)
 		FROM history, customer_tier.features(h, $day, $window) f WHERE h IS NOT NULL",
 		"SELECT customer, a.first_day, a.last_day, $day - a.last_day, a.orders, a.purchase_days,
-			a.revenue, a.refunded, to_char(a.revenue / nullif(a.orders, 0), $digits), w.orders, w.revenue
+			a.revenue, a.refunded, to_char(a.revenue / nullif(a.orders, 0), $digits), w.orders, w.revenue,
+			round(a.refunded / nullif(a.revenue + a.refunded, 0), 12)
 		FROM oracle_sums('-infinity', $day) a JOIN oracle_sums($day - $window + 1, $day) w USING (customer)",
 		"features as of $as_of");
 

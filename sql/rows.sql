@@ -1,0 +1,42 @@
+-- execute_with_rows(): rows of a query, read by a statement as a table.
+
+-- read more than once, and written
+CREATE TABLE kept (n int PRIMARY KEY, t text);
+SELECT customer_tier.execute_with_rows(
+    'SELECT n, repeat(''x'', n % 5) AS t FROM generate_series(1, 1000) AS n', 'given',
+    'WITH written AS (INSERT INTO kept SELECT given.n, given.t FROM given WHERE given.n > 10 RETURNING 1)
+     SELECT ARRAY[(SELECT count(*) FROM written), count(*), sum(length(given.t))] FROM given');
+SELECT count(*), sum(length(t)) FROM kept;
+
+-- more than fits in memory; nothing; no value
+SET work_mem = '64kB';
+SELECT customer_tier.execute_with_rows('SELECT n, repeat(''x'', 100) AS t FROM generate_series(1, 20000) AS n', 'given',
+    'SELECT ARRAY[count(*), sum(length(given.t)), (SELECT max(other.n) FROM given AS other)] FROM given');
+RESET work_mem;
+SELECT customer_tier.execute_with_rows('SELECT 1 AS n WHERE false', 'given', 'SELECT ARRAY[count(*)] FROM given');
+SELECT customer_tier.execute_with_rows('SELECT 1 AS n', 'given', 'SELECT CAST(NULL AS bigint[]) FROM given');
+SELECT customer_tier.execute_with_rows(NULL, 'given', 'SELECT ARRAY[count(*)] FROM given');
+
+-- the rows may be the work of parallel workers
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SELECT customer_tier.execute_with_rows('SELECT kept.n FROM kept', 'given', 'SELECT ARRAY[count(*), sum(given.n)] FROM given');
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+
+-- the name is gone afterwards, and the statement sees what was done before
+SELECT * FROM given;
+SELECT customer_tier.execute_with_rows('SELECT count(*) AS n FROM kept', 'given',
+    'SELECT ARRAY[given.n, (customer_tier.execute_with_rows(''SELECT 7 AS n'', ''given'', ''SELECT ARRAY[count(*)] FROM given''))[1]] FROM given');
+
+-- what it is not for
+SELECT customer_tier.execute_with_rows('DELETE FROM kept', 'given', 'SELECT ARRAY[count(*)] FROM given');
+SELECT customer_tier.execute_with_rows('SELECT 1 AS n; SELECT 2 AS n', 'given', 'SELECT ARRAY[count(*)] FROM given');
+SELECT customer_tier.execute_with_rows('SELECT 1 AS n', 'given', 'SELECT given.n FROM given');
+SELECT customer_tier.execute_with_rows('SELECT 1 AS n', 'given', 'SELECT ARRAY[1::bigint] FROM generate_series(1, 2)');
+SELECT customer_tier.execute_with_rows('SELECT 1 AS n', 'given', 'DELETE FROM kept');
+SELECT customer_tier.execute_with_rows('SELECT 1 / 0 AS n', 'given', 'SELECT ARRAY[count(*)] FROM given');
+SELECT count(*) FROM kept;
+DROP TABLE kept;
