@@ -231,53 +231,6 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
 $$;
 COMMENT ON FUNCTION customer_tier.map_is_relative(text) IS 'internal: whether a segment map compares scores with their means';
 
-CREATE FUNCTION customer_tier.measure_query(schema name, s customer_tier.program_settings) RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    scores int := customer_tier.segment_map_scores(s.segment_map);
-BEGIN
-    RETURN format(
-$query$
-    WITH buyer AS NOT MATERIALIZED (
-        SELECT features.last_day, CAST(features.recency_days AS double precision) AS recency, features.frequency, features.monetary
-          FROM %1$I.features(measure.as_of) AS features
-         WHERE features.orders > 0
-    ), scale AS MATERIALIZED (
-        -- R among all buyers, F and M among those with an order in the window.
-        SELECT count(*) AS buyers,
-               max(buyer.last_day) AS newest_day,
-               max(buyer.recency) AS oldest,
-               customer_tier.quantile_cuts(buyer.recency, %2$s) AS r_quantiles,
-               customer_tier.balanced_cuts(buyer.frequency, %2$s) FILTER (WHERE buyer.frequency > 0) AS f_cuts,
-               customer_tier.balanced_cuts(buyer.monetary, %2$s) FILTER (WHERE buyer.frequency > 0) AS m_cuts
-          FROM buyer
-    ), cuts AS MATERIALIZED (
-        -- A cut on the oldest day of all would lift those who bought on it:
-        -- it moves down to the day before, so that they have R 1.
-        SELECT (SELECT array_agg(CASE WHEN cut = scale.oldest
-                                      THEN coalesce((SELECT max(buyer.recency) FROM buyer WHERE buyer.recency < (SELECT scale.oldest FROM scale)), cut)
-                                      ELSE cut END ORDER BY n)
-                  FROM unnest(scale.r_quantiles) WITH ORDINALITY AS c (cut, n)) AS r_cuts
-          FROM scale
-    )
-    SELECT %2$s, scale.buyers, scale.newest_day,
-           cuts.r_cuts, scale.f_cuts, scale.m_cuts,
-           %3$s
-      FROM scale, cuts
-$query$,
-        schema, scores,
-        CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN format(
-$query$-- The means against which the map calls a score high.
-           (SELECT ARRAY[avg(%1$s + 1 - customer_tier.score(buyer.recency, (SELECT cuts.r_cuts FROM cuts))),
-                         avg(CASE WHEN buyer.frequency > 0 THEN customer_tier.score(buyer.frequency, (SELECT scale.f_cuts FROM scale)) ELSE 1 END),
-                         avg(CASE WHEN buyer.frequency > 0 THEN customer_tier.score(buyer.monetary, (SELECT scale.m_cuts FROM scale)) ELSE 1 END)]::double precision[]
-              FROM buyer
-            HAVING count(*) > 0)$query$, scores)
-        ELSE 'CAST(NULL AS double precision[])' END);
-END
-$$;
-COMMENT ON FUNCTION customer_tier.measure_query(name, customer_tier.program_settings) IS 'internal: body of <schema>.measure';
-
 CREATE FUNCTION customer_tier.run_cuts(schema name, run_id bigint)
 RETURNS TABLE (r_cuts float8[], f_cuts float8[], m_cuts float8[], compare float8[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

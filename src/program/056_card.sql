@@ -286,20 +286,20 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.values_query(name, customer_tier.program_settings, text, text, text, text, boolean, text, text) IS 'internal: common table expressions that end with "valued": features, predictions and the values of all dimensions';
 
-CREATE FUNCTION customer_tier.measured_query(schema name, s customer_tier.program_settings) RETURNS text
+CREATE FUNCTION customer_tier.measured_query(schema name, s customer_tier.program_settings, cuts_as_of text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 BEGIN
     RETURN format(
 $query$aggregated AS MATERIALIZED (
         SELECT count(*) AS rated,
-               customer_tier.dimension_distributions(valued.dimension_values) AS distributions%1$s
+               customer_tier.dimension_distributions(valued.dimension_values) AS distributions%1$s%3$s
           FROM valued
          WHERE valued.orders > 0
-    )
+    )%4$s
     SELECT one."position", one.name, one.weight, one.higher_is_better, one.method, one.parameters, one.ties, one.missing, one.floor, one.floor_grade, one.is_outside,
-           one.scale, (one.d).distribution, coalesce((one.d).customers, 0), aggregated.rated - coalesce((one.d).customers, 0),
-           (one.d).minimum, (one.d).maximum, (one.d).mean, (one.d).deviation, (one.d).deciles, (one.d).decile_counts
-      FROM aggregated,
+           one.scale, (one.d).distribution, coalesce((one.d).customers, 0) AS customers, aggregated.rated - coalesce((one.d).customers, 0) AS absent,
+           (one.d).minimum, (one.d).maximum, (one.d).mean, (one.d).deviation, (one.d).deciles, (one.d).decile_counts%5$s
+      FROM aggregated,%6$s
            LATERAL (VALUES
                %2$s)
            AS one ("position", name, weight, higher_is_better, method, parameters, ties, missing, floor, floor_grade, is_outside, scale, d)
@@ -313,10 +313,14 @@ $query$,
                    '(%1$s, CAST(%2$L AS text), CAST(%3$L AS double precision), %4$s, CAST(%5$L AS text), CAST(%6$L AS jsonb), CAST(%7$L AS text), CAST(%8$L AS text), CAST(%9$L AS double precision), CAST(%10$L AS text), %11$s, '
                    || CASE c.method WHEN 'percentile' THEN 'CAST(NULL AS double precision[])' ELSE 'aggregated.scale_%1$s' END || ', aggregated.distributions[%1$s])',
                    c.n, c.name, c.weight, c.higher_is_better::text, c.method, c.parameters, c.ties, c.missing, c.floor, c.floor_grade, (c.outside IS NOT NULL)::text), E',\n               ' ORDER BY c.n)
-           FROM customer_tier.card(schema, s.what_if) c));
+           FROM customer_tier.card(schema, s.what_if) c),
+        CASE WHEN cuts_as_of IS NULL THEN '' ELSE E',\n               ' || customer_tier.cut_aggregates('valued', customer_tier.segment_map_scores(s.segment_map)) END,
+        CASE WHEN cuts_as_of IS NULL THEN '' ELSE ', ' || customer_tier.cuts_query(schema, s, 'SELECT aggregated.* FROM aggregated', cuts_as_of) END,
+        CASE WHEN cuts_as_of IS NULL THEN '' ELSE ', measured.*' END,
+        CASE WHEN cuts_as_of IS NULL THEN '' ELSE ' measured,' END);
 END
 $$;
-COMMENT ON FUNCTION customer_tier.measured_query(name, customer_tier.program_settings) IS 'internal: the rest of a query that begins with those of values_query: it measures the scale of every dimension';
+COMMENT ON FUNCTION customer_tier.measured_query(name, customer_tier.program_settings, text) IS 'internal: the rest of a query that begins with those of values_query: it measures the scale of every dimension, and with cuts_as_of in the same pass the cut points as of that day';
 
 CREATE FUNCTION customer_tier.scales_query(schema name, s customer_tier.program_settings, key_type text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

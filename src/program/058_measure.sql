@@ -1,6 +1,70 @@
 -- What a run measures before it rates: the cut points, the scale of every
 -- dimension, and what combinations and shares need to know of everyone.
 
+CREATE FUNCTION customer_tier.cut_aggregates(customer text, scores int) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- R among all buyers, F and M among those with an order in the window.
+    SELECT format(
+$query$max(%1$s.last_day) AS newest_day,
+               max(CAST(%1$s.recency_days AS double precision)) AS oldest,
+               customer_tier.quantile_cuts(CAST(%1$s.recency_days AS double precision), %2$s) AS r_quantiles,
+               customer_tier.balanced_cuts(%1$s.frequency, %2$s) FILTER (WHERE %1$s.frequency > 0) AS f_cuts,
+               customer_tier.balanced_cuts(%1$s.monetary, %2$s) FILTER (WHERE %1$s.frequency > 0) AS m_cuts$query$, customer, scores)
+$$;
+COMMENT ON FUNCTION customer_tier.cut_aggregates(text, integer) IS 'internal: the aggregates over all buyers of which cut points are made, of rows of features()';
+
+CREATE FUNCTION customer_tier.cuts_query(schema name, s customer_tier.program_settings, aggregates text, as_of text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    scores int := customer_tier.segment_map_scores(s.segment_map);
+BEGIN
+    RETURN format(
+$query$buyer AS NOT MATERIALIZED (
+        SELECT features.last_day, features.recency_days, features.frequency, features.monetary
+          FROM %1$I.features(%4$s) AS features
+         WHERE features.orders > 0
+    ), scale AS MATERIALIZED (
+        %3$s
+    ), cuts AS MATERIALIZED (
+        -- A cut on the oldest day of all would lift those who bought on it:
+        -- it moves down to the day before, so that they have R 1.
+        SELECT (SELECT array_agg(CASE WHEN cut = scale.oldest
+                                      THEN coalesce((SELECT max(buyer.recency_days) FROM buyer WHERE buyer.recency_days < (SELECT scale.oldest FROM scale)), cut)
+                                      ELSE cut END ORDER BY n)
+                  FROM unnest(scale.r_quantiles) WITH ORDINALITY AS c (cut, n)) AS r_cuts
+          FROM scale
+    ), measured AS (
+        SELECT %2$s AS scores, scale.rated AS buyers, scale.newest_day, cuts.r_cuts, scale.f_cuts, scale.m_cuts,
+               %5$s AS compare
+          FROM scale, cuts
+    )$query$,
+        schema, scores, aggregates, as_of,
+        CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN format(
+$query$-- The means against which the map calls a score high.
+               (SELECT ARRAY[avg(%1$s + 1 - customer_tier.score(buyer.recency_days, (SELECT cuts.r_cuts FROM cuts))),
+                             avg(CASE WHEN buyer.frequency > 0 THEN customer_tier.score(buyer.frequency, (SELECT scale.f_cuts FROM scale)) ELSE 1 END),
+                             avg(CASE WHEN buyer.frequency > 0 THEN customer_tier.score(buyer.monetary, (SELECT scale.m_cuts FROM scale)) ELSE 1 END)]::double precision[]
+                  FROM buyer
+                HAVING count(*) > 0)$query$, scores)
+        ELSE 'CAST(NULL AS double precision[])' END);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.cuts_query(name, customer_tier.program_settings, text, text) IS 'internal: common table expressions that end with "measured", the cut points, made of the cut_aggregates';
+
+CREATE FUNCTION customer_tier.measure_query(schema name, s customer_tier.program_settings) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format(
+$query$
+    WITH %s
+    SELECT measured.* FROM measured
+$query$,
+        customer_tier.cuts_query(schema, s, format(
+$query$SELECT count(*) AS rated,
+               %s
+          FROM buyer$query$, customer_tier.cut_aggregates('buyer', customer_tier.segment_map_scores(s.segment_map))), 'measure.as_of'))
+$$;
+COMMENT ON FUNCTION customer_tier.measure_query(name, customer_tier.program_settings) IS 'internal: body of <schema>.measure';
+
 CREATE FUNCTION customer_tier.card_is_that_of(schema name, run_id bigint, what_if jsonb DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -22,12 +86,16 @@ $$;
 COMMENT ON FUNCTION customer_tier.card_is_that_of(name, bigint, jsonb) IS 'internal: whether the dimensions are, or would be, those of a run, so that its scales fit';
 
 CREATE FUNCTION customer_tier.measure_run(schema name, run_id bigint) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     card record;
     frozen_run bigint;
     published_run bigint;
     grades record;
+    s customer_tier.program_settings := customer_tier.program_settings(schema);
+    key_type text := (SELECT c.type::text FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c);
+    as_of date;
+    has_untimed boolean;    -- a dimension of which the past is not known
 BEGIN
     EXECUTE format('SELECT scorecard.* FROM %I.scorecard', schema) INTO card;
     EXECUTE format('SELECT array_agg(grade.code ORDER BY grade.grade_rank) AS codes,
@@ -48,16 +116,42 @@ BEGIN
         END IF;
     END IF;
 
+    EXECUTE format('SELECT run.as_of FROM %I.run WHERE run.run_id = $1', schema) INTO as_of USING run_id;
+    has_untimed := EXISTS (SELECT FROM customer_tier.card(schema) c WHERE NOT c.is_timed);
+    IF has_untimed THEN
+        EXECUTE format('UPDATE %1$I.run SET latest_day = (SELECT max(customer_tier.last_day(history.history)) FROM %1$I.history) WHERE run.run_id = $1', schema) USING run_id;
+    END IF;
+    -- Cut points and scales in one pass over everybody.
+    PERFORM customer_tier.execute_with_rows(
+        format('WITH %s, %s',
+            customer_tier.values_query(schema, s, key_type, format('%I.features(%L)', schema, as_of), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), false),
+            customer_tier.measured_query(schema, s, format('CAST(%L AS date)', as_of))),
+        'measured', format(
+$query$
+    WITH this AS (
+        UPDATE %1$I.run
+           SET (scores, buyers, newest_day, r_cuts, f_cuts, m_cuts, compare) =
+               (SELECT m.scores, m.buyers, m.newest_day, m.r_cuts, m.f_cuts, m.m_cuts, m.compare FROM measured AS m LIMIT 1),
+               has_scales = true
+         WHERE run.run_id = %2$s
+        RETURNING run.run_id
+    ), dimension AS (
+        INSERT INTO %1$I.run_dimension (run_id, "position", name, weight, higher_is_better, method, parameters, ties, missing, floor, floor_grade, is_outside,
+                                        scale, distribution, customers, absent, minimum, maximum, mean, deviation, deciles, decile_counts)
+        SELECT this.run_id, m."position", m.name, m.weight, m.higher_is_better, m.method, m.parameters, m.ties, m.missing, m.floor, m.floor_grade, m.is_outside,
+               m.scale, m.distribution, m.customers, m.absent, m.minimum, m.maximum, m.mean, m.deviation, m.deciles, m.decile_counts
+          FROM this, measured AS m
+        RETURNING 1
+    )
+    SELECT ARRAY[count(*)] FROM dimension
+$query$, schema, run_id));
     EXECUTE format(
 $query$
     UPDATE %1$I.run
-       SET (scores, buyers, newest_day, r_cuts, f_cuts, m_cuts, compare) =
-           (SELECT m.scores, m.buyers, m.newest_day, m.r_cuts, m.f_cuts, m.m_cuts, m.compare FROM %1$I.measure(run.as_of) AS m),
-           has_scales = true, is_frozen = $2 IS NOT NULL, combination = $3,
-           is_replay = EXISTS (SELECT FROM customer_tier.card(%1$L) AS c WHERE NOT c.is_timed) AND customer_tier.is_replay(%1$L, run.as_of, run.run_id, false),
-           grades = $4, grade_shares = $5, grade_cuts = CASE WHEN $5 IS NULL THEN $6 END
+       SET is_frozen = $2, combination = $3, is_replay = $4 AND customer_tier.is_replay(%1$L, run.as_of, run.run_id, false),
+           grades = $5, grade_shares = $6, grade_cuts = CASE WHEN $6 IS NULL THEN $7 END
      WHERE run.run_id = $1
-$query$, schema) USING run_id, frozen_run, card.combination, grades.codes, grades.shares, grades.cuts;
+$query$, schema) USING run_id, frozen_run IS NOT NULL, card.combination, has_untimed, grades.codes, grades.shares, grades.cuts;
     IF frozen_run IS NOT NULL THEN
         EXECUTE format(
 $query$
@@ -67,23 +161,14 @@ $query$
               FROM %1$I.run AS f WHERE f.run_id = $2)
      WHERE run.run_id = $1
 $query$, schema) USING run_id, frozen_run;
-    END IF;
-
-    IF EXISTS (SELECT FROM customer_tier.card(schema) c WHERE NOT c.is_timed) THEN
-        EXECUTE format('UPDATE %1$I.run SET latest_day = (SELECT max(customer_tier.last_day(history.history)) FROM %1$I.history) WHERE run.run_id = $1', schema) USING run_id;
-    END IF;
-    EXECUTE format(
+        EXECUTE format(
 $query$
-    INSERT INTO %1$I.run_dimension (run_id, "position", name, weight, higher_is_better, method, parameters, ties, missing, floor, floor_grade, is_outside,
-                                    scale, distribution, customers, absent, minimum, maximum, mean, deviation, deciles, decile_counts)
-    SELECT run.run_id, m."position", m.name, m.weight, m.higher_is_better, m.method, m.parameters, m.ties, m.missing, m.floor, m.floor_grade, m.is_outside,
-           CASE WHEN f.run_id IS NULL THEN m.scale ELSE f.scale END, CASE WHEN f.run_id IS NULL THEN m.distribution ELSE f.distribution END,
-           m.customers, m.absent, m.minimum, m.maximum, m.mean, m.deviation, m.deciles, m.decile_counts
-      FROM %1$I.run,
-           LATERAL %1$I.scales(run.as_of, run.run_id) AS m
-      LEFT JOIN %1$I.run_dimension AS f ON f.run_id = $2 AND f."position" = m."position"
-     WHERE run.run_id = $1
+    UPDATE %1$I.run_dimension AS d
+       SET scale = f.scale, distribution = f.distribution
+      FROM %1$I.run_dimension AS f
+     WHERE d.run_id = $1 AND f.run_id = $2 AND f."position" = d."position"
 $query$, schema) USING run_id, frozen_run;
+    END IF;
 
     -- What looks at everyone's points has to see them all first.
     IF card.combination <> 'mean' THEN
@@ -99,7 +184,7 @@ $query$
     UPDATE %1$I.run_dimension AS d
        SET mean_points = (SELECT (customer_tier.mean_deviation(points.dimension_points[d."position"]))[1] FROM points)
      WHERE d.run_id = $1
-$query$, schema, customer_tier.combination_scale_query(schema, customer_tier.program_settings(schema))) USING run_id, card.combination = 'topsis' AND frozen_run IS NULL;
+$query$, schema, customer_tier.combination_scale_query(schema, s)) USING run_id, card.combination = 'topsis' AND frozen_run IS NULL;
     END IF;
     IF grades.shares IS NOT NULL THEN
         EXECUTE format(
@@ -117,7 +202,7 @@ $query$, schema) USING run_id;
     END IF;
     IF customer_tier.program_has_limits(schema) THEN
         EXECUTE format('UPDATE %I.run SET tier_places = (%s) WHERE run.run_id = $1', schema,
-            customer_tier.everyone_query(schema, customer_tier.program_settings(schema), '(SELECT run.as_of FROM ' || format('%I.run WHERE run.run_id = $1)', schema), '$1', 'places')) USING run_id;
+            customer_tier.everyone_query(schema, s, '(SELECT run.as_of FROM ' || format('%I.run WHERE run.run_id = $1)', schema), '$1', 'places')) USING run_id;
     END IF;
 END
 $$;
