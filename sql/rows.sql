@@ -26,6 +26,15 @@ RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
 
+-- what the query needs once comes as its parameters
+SELECT customer_tier.execute_with_rows('SELECT n, $2 AS t FROM generate_series(1, $1) AS n WHERE $3 IS NULL', 'given',
+    'SELECT ARRAY[count(*), sum(length(given.t))] FROM given', 'SELECT 4, CAST(''four'' AS text), CAST(NULL AS date)');
+SELECT customer_tier.execute_with_rows('SELECT 1 AS n', 'given', 'SELECT ARRAY[count(*)] FROM given', 'SELECT 1 WHERE false');
+SELECT customer_tier.execute_with_rows('SELECT 1 AS n', 'given', 'SELECT ARRAY[count(*)] FROM given', 'VALUES (1), (2)');
+SELECT customer_tier.execute_with_rows('SELECT $1 AS n', 'given', 'SELECT ARRAY[count(*)] FROM given');
+SELECT customer_tier.execute_with_rows('SELECT $1 AS n', 'given', 'SELECT ARRAY[count(*)] FROM given',
+    (SELECT 'SELECT ' || string_agg(n::text, ', ') FROM generate_series(1, 33) AS n));
+
 -- the name is gone afterwards, and the statement sees what was done before
 SELECT * FROM given;
 SELECT customer_tier.execute_with_rows('SELECT count(*) AS n FROM kept', 'given',

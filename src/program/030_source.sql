@@ -44,9 +44,10 @@ CREATE TYPE customer_tier.program_settings AS (
     identities_key name,
     identities_customer name,
     schema name,
-    what_if jsonb
+    what_if jsonb,
+    as_parameters boolean
 );
-COMMENT ON TYPE customer_tier.program_settings IS 'the settings of a program: the one row of <schema>.settings, whose columns explain themselves; the schema; and changes of tiers, policy and scorecard that are tried out (NULL = none)';
+COMMENT ON TYPE customer_tier.program_settings IS 'the settings of a program: the one row of <schema>.settings, whose columns explain themselves; the schema; changes of tiers, policy and scorecard that are tried out (NULL = none); and whether the queries compiled of it take the constants of a run as parameters';
 
 CREATE FUNCTION customer_tier.program_settings(schema name) RETURNS customer_tier.program_settings
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -130,15 +130,33 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.compile_program(name, date) IS 'internal: write the functions and views in a program''s schema from its settings; refresh and adopt_program do it by themselves';
 
-CREATE FUNCTION customer_tier.everyone_query(schema name, s customer_tier.program_settings, as_of text, run_id text, output text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- The text of points(), not a call: nothing of it is put down in between.
-    SELECT customer_tier.rate_query(schema, s,
-               format('(%s)', customer_tier.points_query(schema, s, (SELECT c.type::text FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c),
-                                                         format('%I.features(%s)', schema, as_of), as_of, run_id)),
-               as_of, run_id, true, output)
+CREATE FUNCTION customer_tier.run_constants() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CAST('{cuts.r_cuts,cuts.f_cuts,cuts.m_cuts,cuts.compare,combination.scale,combination.grade_cuts,card.scales,replay.is_replay,'
+        'model.purchase,model.spend,rules.book,moment.last_as_of,moment.is_again,moment.is_known,places.places}' AS text[])
 $$;
-COMMENT ON FUNCTION customer_tier.everyone_query(name, customer_tier.program_settings, text, text, text) IS 'internal: the query that rates everybody, or with output places or inputs what their tiers are decided by';
+COMMENT ON FUNCTION customer_tier.run_constants() IS 'internal: what a rating needs of its run once, and not for every customer: columns of common table expressions of a row each; their order is that of the parameters';
+
+CREATE FUNCTION customer_tier.run_constant(s customer_tier.program_settings, name text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN s.as_parameters THEN '$' || array_position(customer_tier.run_constants(), name)
+                ELSE format('(SELECT %s FROM %s)', name, split_part(name, '.', 1)) END
+$$;
+COMMENT ON FUNCTION customer_tier.run_constant(customer_tier.program_settings, text) IS 'internal: a constant of a run in the text of a query: a subquery, or the number of a parameter';
+
+CREATE FUNCTION customer_tier.everyone_query(schema name, s customer_tier.program_settings, as_of text, run_id text, output text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    key_type text := (SELECT c.type::text FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c);
+    people text := format('%I.features(%s)', schema, as_of);
+BEGIN
+    s.as_parameters := output = 'changes';
+    -- The text of points(), not a call: nothing of it is put down in between.
+    RETURN customer_tier.rate_query(schema, s, format('(%s)', customer_tier.points_query(schema, s, key_type, people, as_of, run_id)), as_of, run_id, true, output,
+        CASE output WHEN 'constants' THEN customer_tier.points_ctes(schema, s, key_type, people, as_of, run_id) || ', ' ELSE '' END);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.everyone_query(name, customer_tier.program_settings, text, text, text) IS 'internal: the query that rates everybody, with output changes beside what is published and with the run_constants() as parameters; or with output constants these, with places or inputs what tiers are decided by';
 
 CREATE FUNCTION customer_tier.features_query(schema name, s customer_tier.program_settings, key_type text, equality text, collate_clause text,
     histories text DEFAULT NULL, as_of text DEFAULT 'features.as_of', one_key text DEFAULT NULL) RETURNS text

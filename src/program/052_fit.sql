@@ -49,15 +49,15 @@ $query$               -- No model is asked for.
     END IF;
     RETURN format(
 $query$               -- Times in weeks; a yearly rate d discounts by ln(1 + d) a year of 365.25 days.
-               round(CAST(customer_tier.p_alive((SELECT model.purchase FROM model), features.repeats, features.last_at, features.age) AS numeric), 4) AS p_alive,
-               round(CAST(customer_tier.p_active((SELECT model.purchase FROM model), %1$s / 7.0, features.repeats, features.last_at, features.age) AS numeric), 4) AS p_active,
-               round(CAST(customer_tier.expected_purchases((SELECT model.purchase FROM model), %2$s / 7.0, features.repeats, features.last_at, features.age) AS numeric), 4) AS expected_purchases,
-               round(CAST(customer_tier.expected_spend((SELECT model.spend FROM model), features.repeats, features.repeat_mean) AS numeric), 2) AS expected_spend,
+               round(CAST(customer_tier.p_alive(%4$s, features.repeats, features.last_at, features.age) AS numeric), 4) AS p_alive,
+               round(CAST(customer_tier.p_active(%4$s, %1$s / 7.0, features.repeats, features.last_at, features.age) AS numeric), 4) AS p_active,
+               round(CAST(customer_tier.expected_purchases(%4$s, %2$s / 7.0, features.repeats, features.last_at, features.age) AS numeric), 4) AS expected_purchases,
+               round(CAST(customer_tier.expected_spend(%5$s, features.repeats, features.repeat_mean) AS numeric), 2) AS expected_spend,
                round(CAST(features.margin AS numeric)
-                     * CAST(customer_tier.clv((SELECT model.purchase FROM model), (SELECT model.spend FROM model), %2$s / 7.0,
+                     * CAST(customer_tier.clv(%4$s, %5$s, %2$s / 7.0,
                                               ln(1 + CAST(%3$s AS double precision)) / (365.25 / 7),
                                               features.repeats, features.last_at, features.age, features.repeat_mean) AS numeric), 2) AS clv$query$,
-        s.churn_days, s.horizon_days, s.annual_discount);
+        s.churn_days, s.horizon_days, s.annual_discount, customer_tier.run_constant(s, 'model.purchase'), customer_tier.run_constant(s, 'model.spend'));
 END
 $$;
 COMMENT ON FUNCTION customer_tier.predictions_query(customer_tier.program_settings) IS 'internal: what <schema>.rate predicts of a customer, as columns of a query';

@@ -122,7 +122,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.check_unique_key(name, name, name) IS 'internal: ensure that the unique index is still there that was when the program was compiled';
 
-CREATE FUNCTION customer_tier.outside_query(schema name, relation_no int, key_type text, as_of text, one_key text, zone text) RETURNS text
+CREATE FUNCTION customer_tier.outside_query(schema name, relation_no int, key_type text, as_of text, one_key text, zone text, is_replay text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r record;
@@ -157,7 +157,7 @@ $query$, schema, schema) INTO columns USING relation_no;
                                          ELSE format('CAST(source.%I AS %s) %s %s', r.key_column, key_type, customer_tier.key_equality(key_base), one_key) END;
     END IF;
     IF NOT r.is_timed THEN
-        conditions := conditions || '(SELECT NOT replay.is_replay FROM replay)'::text;
+        conditions := conditions || format('NOT %s', is_replay);
     END IF;
     IF r.valid_from IS NOT NULL THEN
         conditions := conditions || format('(source.%I IS NULL OR %s <= %s)', r.valid_from,
@@ -198,7 +198,7 @@ $query$SELECT one.customer_id, %1$s
         CASE WHEN r.day_column IS NOT NULL THEN ' at the same time' WHEN r.valid_from IS NOT NULL OR r.valid_to IS NOT NULL THEN ' on the same day' ELSE '' END);
 END
 $$;
-COMMENT ON FUNCTION customer_tier.outside_query(name, int, text, text, text, text) IS 'internal: the query that reads the dimensions of one relation, one row a customer';
+COMMENT ON FUNCTION customer_tier.outside_query(name, int, text, text, text, text, text) IS 'internal: the query that reads the dimensions of one relation, one row a customer';
 
 CREATE FUNCTION customer_tier.outside_column(relation_schema name, relation_name name, is_function boolean, column_name name) RETURNS regtype
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -258,7 +258,7 @@ BEGIN
         END IF;
         FOR outside IN SELECT DISTINCT c.outside AS no FROM customer_tier.card(schema, s.what_if) c WHERE c.outside IS NOT NULL ORDER BY 1 LOOP
             joins := joins || format(E'\n          LEFT JOIN (%s) AS outside_%s\n            ON outside_%s.customer_id %s features.customer_id',
-                customer_tier.outside_query(schema, outside.no, key_type, as_of, one_key, s.time_zone), outside.no, outside.no, equality);
+                customer_tier.outside_query(schema, outside.no, key_type, as_of, one_key, s.time_zone, customer_tier.run_constant(s, 'replay.is_replay')), outside.no, outside.no, equality);
         END LOOP;
         SELECT string_agg(c.value, E',\n                          ' ORDER BY c.n) INTO dimension_values FROM customer_tier.card(schema, s.what_if) c;
     END IF;
@@ -291,10 +291,11 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET 
 BEGIN
     RETURN format(
 $query$aggregated AS MATERIALIZED (
-        SELECT count(*) AS rated,
+        -- Who never ordered has no values, and counts among the customers only.
+        SELECT count(*) AS customers,
+               count(*) FILTER (WHERE valued.orders > 0) AS rated,
                customer_tier.dimension_distributions(valued.dimension_values) AS distributions%1$s%3$s
           FROM valued
-         WHERE valued.orders > 0
     )%4$s
     SELECT one."position", one.name, one.weight, one.higher_is_better, one.method, one.parameters, one.ties, one.missing, one.floor, one.floor_grade, one.is_outside,
            one.scale, (one.d).distribution, coalesce((one.d).customers, 0) AS customers, aggregated.rated - coalesce((one.d).customers, 0) AS absent,
@@ -316,7 +317,7 @@ $query$,
            FROM customer_tier.card(schema, s.what_if) c),
         CASE WHEN cuts_as_of IS NULL THEN '' ELSE E',\n               ' || customer_tier.cut_aggregates('valued', customer_tier.segment_map_scores(s.segment_map)) END,
         CASE WHEN cuts_as_of IS NULL THEN '' ELSE ', ' || customer_tier.cuts_query(schema, s, 'SELECT aggregated.* FROM aggregated', cuts_as_of) END,
-        CASE WHEN cuts_as_of IS NULL THEN '' ELSE ', measured.*' END,
+        CASE WHEN cuts_as_of IS NULL THEN '' ELSE ', measured.*, aggregated.customers AS everyone' END,
         CASE WHEN cuts_as_of IS NULL THEN '' ELSE ' measured,' END);
 END
 $$;
@@ -347,28 +348,12 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.run_scales(name, bigint) IS 'internal: the scales of a run; no row for NULL';
 
-CREATE FUNCTION customer_tier.points_query(schema name, s customer_tier.program_settings, key_type text, people text, as_of text, run_id text,
+CREATE FUNCTION customer_tier.points_ctes(schema name, s customer_tier.program_settings, key_type text, people text, as_of text, run_id text,
     one_key text DEFAULT NULL, published text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 BEGIN
-    RETURN format(
-$query$
-    WITH %1$s%2$s
-    SELECT valued.customer_id, valued.first_day, valued.last_day, valued.recency_days, valued.orders, valued.purchase_days,
-           valued.revenue, valued.refunded, valued.average_order, valued.refund_rate, valued.frequency, valued.monetary,
-           valued.p_alive, valued.p_active, valued.expected_purchases, valued.expected_spend, valued.clv,
-           valued.dimension_values,
-           %3$s AS dimension_points,
-           -- the share of the weights for which there is a value
-           CASE WHEN valued.orders = 0 THEN 0.0
-                WHEN array_position(valued.dimension_values, NULL) IS NULL THEN 1.0000
-                ELSE round(CAST((%4$s) / %5$s AS numeric), 4) END AS coverage,
-           %6$s AS is_rated,
-           valued.history
-      FROM valued
-$query$,
-        customer_tier.values_query(schema, s, key_type, people, as_of, run_id, true, one_key, published),
-        CASE WHEN one_key IS NULL THEN format(
+    RETURN customer_tier.values_query(schema, s, key_type, people, as_of, run_id, true, one_key, published)
+        || CASE WHEN one_key IS NULL THEN format(
 $card$, card AS MATERIALIZED (
         -- Each dimension, its method, whether higher is better, ties, and what a missing value gets.
         SELECT customer_tier.card_scales(array_agg(
@@ -390,13 +375,38 @@ $scale$SELECT measured."position", CASE measured.method WHEN 'percentile' THEN m
                 customer_tier.measured_query(schema, s)) END,
             (SELECT string_agg(format('(%s, %L, %L, %s, CAST(%L AS text), %s)', c.n, c.name, c.method, c.higher_is_better::text, c.ties,
                                       CASE WHEN c.is_timed OR c.missing IN ('renormalise', 'no_rating') THEN format('%L', c.missing)
-                                           ELSE format('CASE WHEN (SELECT replay.is_replay FROM replay) THEN ''renormalise'' ELSE %L END', c.missing) END),
+                                           ELSE format('CASE WHEN %s THEN ''renormalise'' ELSE %L END', customer_tier.run_constant(s, 'replay.is_replay'), c.missing) END),
                                E',\n                       ' ORDER BY c.n)
-               FROM customer_tier.card(schema, s.what_if) c)) ELSE '' END,
-        CASE WHEN one_key IS NULL THEN 'customer_tier.card_points(valued.dimension_values, (SELECT card.scales FROM card))'
+               FROM customer_tier.card(schema, s.what_if) c)) ELSE '' END;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.points_ctes(name, customer_tier.program_settings, text, text, text, text, text, text) IS 'internal: the common table expressions of points_query: those of values_query and "card", the scales of all dimensions';
+
+CREATE FUNCTION customer_tier.points_query(schema name, s customer_tier.program_settings, key_type text, people text, as_of text, run_id text,
+    one_key text DEFAULT NULL, published text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
+BEGIN
+    RETURN format(
+$query$
+    WITH %1$s
+    SELECT valued.customer_id, valued.first_day, valued.last_day, valued.recency_days, valued.orders, valued.purchase_days,
+           valued.revenue, valued.refunded, valued.average_order, valued.refund_rate, valued.frequency, valued.monetary,
+           valued.p_alive, valued.p_active, valued.expected_purchases, valued.expected_spend, valued.clv,
+           valued.dimension_values,
+           %2$s AS dimension_points,
+           -- the share of the weights for which there is a value
+           CASE WHEN valued.orders = 0 THEN 0.0
+                WHEN array_position(valued.dimension_values, NULL) IS NULL THEN 1.0000
+                ELSE round(CAST((%3$s) / %4$s AS numeric), 4) END AS coverage,
+           %5$s AS is_rated,
+           valued.history
+      FROM valued
+$query$,
+        customer_tier.points_ctes(schema, s, key_type, people, as_of, run_id, one_key, published),
+        CASE WHEN one_key IS NULL THEN format('customer_tier.card_points(valued.dimension_values, %s)', customer_tier.run_constant(s, 'card.scales'))
              ELSE 'CASE WHEN valued.orders > 0 THEN ARRAY[' ||
         (SELECT string_agg(CASE WHEN c.is_timed OR c.missing IN ('renormalise', 'no_rating') THEN p.points
-                                ELSE format('CASE WHEN NOT (SELECT replay.is_replay FROM replay) THEN %s END', p.points) END,
+                                ELSE format('CASE WHEN NOT %s THEN %s END', customer_tier.run_constant(s, 'replay.is_replay'), p.points) END,
                            E',\n                     ' ORDER BY c.n)
            FROM customer_tier.card(schema, s.what_if) c,
                 -- One customer's points need a few numbers of a scale, which stays where it is.
@@ -445,7 +455,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.run_combination(name, bigint, numeric[]) IS 'internal: what a run knows of all customers'' points: the ideals of TOPSIS, and the least scores of grades given by shares';
 
 CREATE FUNCTION customer_tier.rate_query(schema name, s customer_tier.program_settings, points text, as_of text, run_id text,
-    of_everyone boolean DEFAULT false, output text DEFAULT 'ratings') RETURNS text
+    of_everyone boolean DEFAULT false, output text DEFAULT 'ratings', first_ctes text DEFAULT '') RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 DECLARE
     scores int := customer_tier.segment_map_scores(s.segment_map);
@@ -472,11 +482,9 @@ $query$
         UNION ALL
         SELECT kept.r_cuts, kept.f_cuts, kept.m_cuts, kept.compare
           FROM customer_tier.run_cuts(%2$L, %22$s) AS kept
-    ), cell AS MATERIALIZED (
-        -- The limit tells the planner how few they are.
+    ), cell AS (
         SELECT cells.r, cells.f, cells.m, cells.segment
           FROM customer_tier.segment_cells(%5$L, %6$s) AS cells
-         LIMIT %7$s
     ), combination AS MATERIALIZED (
         SELECT %16$s AS scale, kept.grade_cuts
           FROM customer_tier.run_combination(%2$L, %11$s, %19$L) AS kept
@@ -485,14 +493,14 @@ $query$
                -- 1 .. %3$s, %3$s is best; few days since the last order are good.
                -- A run without any value has no cut points: then all are alike.
                CASE WHEN points.orders > 0 THEN
-                   CASE WHEN (SELECT cuts.r_cuts FROM cuts) IS NULL THEN %3$s
-                        ELSE %3$s + 1 - customer_tier.score(points.recency_days, (SELECT cuts.r_cuts FROM cuts)) END END AS r_score,
+                   CASE WHEN %7$s IS NULL THEN %3$s
+                        ELSE %3$s + 1 - customer_tier.score(points.recency_days, %7$s) END END AS r_score,
                -- Who ordered nothing in the window is below everybody who did.
-               CASE WHEN points.frequency > 0 AND (SELECT cuts.f_cuts FROM cuts) IS NOT NULL THEN
-                   customer_tier.score(points.frequency, (SELECT cuts.f_cuts FROM cuts))
+               CASE WHEN points.frequency > 0 AND %24$s IS NOT NULL THEN
+                   customer_tier.score(points.frequency, %24$s)
                     WHEN points.orders > 0 THEN 1 END AS f_score,
-               CASE WHEN points.frequency > 0 AND (SELECT cuts.m_cuts FROM cuts) IS NOT NULL THEN
-                   customer_tier.score(points.monetary, (SELECT cuts.m_cuts FROM cuts))
+               CASE WHEN points.frequency > 0 AND %25$s IS NOT NULL THEN
+                   customer_tier.score(points.monetary, %25$s)
                     WHEN points.orders > 0 THEN 1 END AS m_score,
                CASE WHEN points.is_rated THEN
                    customer_tier.rounded_score(%4$s) END AS score
@@ -516,11 +524,12 @@ $query$
     ), %20$s
 $query$,
         schema, schema, scores,
-        customer_tier.combined_query(schema, s, 'points.dimension_points', '(SELECT combination.scale FROM combination)'),
+        customer_tier.combined_query(schema, s, 'points.dimension_points', customer_tier.run_constant(s, 'combination.scale')),
         s.segment_map,
-        CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN '(SELECT cuts.compare FROM cuts)' ELSE 'NULL' END,
-        scores ^ 3, CASE WHEN new_ideals THEN 'everyone' ELSE points END, s.churn_days, as_of, run_id, card.min_coverage, grades,
+        CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN customer_tier.run_constant(s, 'cuts.compare') ELSE 'NULL' END,
+        customer_tier.run_constant(s, 'cuts.r_cuts'), CASE WHEN new_ideals THEN 'everyone' ELSE points END, s.churn_days, as_of, run_id, card.min_coverage, grades,
         CASE WHEN shares = '{}' THEN format('CAST(%L AS numeric[])', grade_cuts)
+             WHEN s.as_parameters THEN customer_tier.run_constant(s, 'combination.grade_cuts')
              WHEN CAST(s.what_if->>'new_grades' AS boolean) THEN '(SELECT grade_cut.grade_cuts FROM grade_cut)'
              ELSE '(SELECT coalesce((SELECT combination.grade_cuts FROM combination), grade_cut.grade_cuts) FROM grade_cut)' END,
         (SELECT coalesce(string_agg(format(', CASE WHEN scored.dimension_values[%s] %s %s THEN %s END', c.n,
@@ -530,7 +539,7 @@ $query$,
              WHEN card.combination = 'topsis' AND of_everyone AND s.what_if IS NULL THEN format(
              'CASE WHEN %1$s IS NULL THEN (SELECT %2$s FROM %3$I.points(%4$s, NULL) AS points WHERE points.is_rated) ELSE kept.combination_scale END',
              run_id, customer_tier.combination_scale_query(schema, s), schema, as_of) ELSE 'kept.combination_scale' END,
-        CASE WHEN shares = '{}' THEN '' ELSE format(
+        CASE WHEN shares = '{}' OR s.as_parameters THEN '' ELSE format(
 $query$, grade_cut AS MATERIALIZED (
         -- The least score of each grade: its share of the customers is never exceeded.
         SELECT ARRAY(SELECT coalesce((SELECT min(so_far.score)
@@ -543,13 +552,14 @@ $query$, grade_cut AS MATERIALIZED (
         -- A name of several lines would end its comment.
         translate(grades::text, E'\n\r', '  '), shares,
         customer_tier.tier_query(schema, s, as_of, run_id, of_everyone, output, grades),
-        CASE WHEN new_ideals THEN format(E'everyone AS MATERIALIZED (\n        SELECT points.* FROM %s AS points\n    ), ', points) ELSE '' END,
+        first_ctes || CASE WHEN new_ideals THEN format(E'everyone AS MATERIALIZED (\n        SELECT points.* FROM %s AS points\n    ), ', points) ELSE '' END,
         CASE WHEN CAST(s.what_if->>'new_cuts' AS boolean) THEN 'CAST(NULL AS bigint)' ELSE run_id END,
         -- Where no rule looks at segments nobody is scored.
-        CASE WHEN CAST(s.what_if->>'without_cuts' AS boolean) THEN ' AND false' ELSE '' END);
+        CASE WHEN CAST(s.what_if->>'without_cuts' AS boolean) THEN ' AND false' ELSE '' END,
+        customer_tier.run_constant(s, 'cuts.f_cuts'), customer_tier.run_constant(s, 'cuts.m_cuts'));
 END
 $$;
-COMMENT ON FUNCTION customer_tier.rate_query(name, customer_tier.program_settings, text, text, text, boolean, text) IS 'internal: body of <schema>.rate; or with output places or inputs, what its tiers are decided by';
+COMMENT ON FUNCTION customer_tier.rate_query(name, customer_tier.program_settings, text, text, text, boolean, text, text) IS 'internal: body of <schema>.rate; for the other outputs see tier_query';
 
 CREATE FUNCTION customer_tier.combination_scale_query(schema name, s customer_tier.program_settings) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

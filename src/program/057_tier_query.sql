@@ -13,18 +13,19 @@ DECLARE
     columns name[] := '{customer_id}'::name[] || customer_tier.published_columns();
     machine text;       -- arguments of tier_move() and tier_seats()
 BEGIN
-    machine := format('(SELECT rules.book FROM rules), %s, (SELECT moment.last_as_of FROM moment), measured.score, measured.orders, measured.first_day, measured.segment, measured.measures, measured.stood, measured.override_tier, measured.override_lock', as_of);
+    machine := format('%2$s, %1$s, %3$s, measured.score, measured.orders, measured.first_day, measured.segment, measured.measures, measured.stood, measured.override_tier, measured.override_lock',
+        as_of, customer_tier.run_constant(s, 'rules.book'), customer_tier.run_constant(s, 'moment.last_as_of'));
     RETURN format(
 $query$moment AS MATERIALIZED (
         -- The published day is evaluated again from the state before it, a later
         -- one from the published state, an earlier one as if it were the first.
-        SELECT run.as_of < %1$s AS is_next, run.as_of = %1$s AS is_again,
+        SELECT run.as_of <= %1$s AS is_known, run.as_of = %1$s AS is_again,
                CASE WHEN run.as_of < %1$s THEN run.as_of WHEN run.as_of = %1$s THEN run.previous_as_of END AS last_as_of
           FROM %2$I.run
          WHERE run.is_current AND %3$s
     ), rules AS MATERIALIZED (
         SELECT %4$s AS book
-    ), decided AS MATERIALIZED (
+    ), decided AS (
         -- What a person decided last.
         SELECT DISTINCT ON (override.customer_id) override.customer_id, override.tier, override.lock, override.set_by
           FROM %2$I.tier_override AS override
@@ -32,13 +33,13 @@ $query$moment AS MATERIALIZED (
          ORDER BY override.customer_id, override.override_id DESC
     ), standing AS (
         SELECT ranked.*, decided.tier AS override_tier, decided.lock AS override_lock, decided.set_by AS override_by,
-               CASE WHEN kept.tier IS NULL OR (SELECT moment.is_next OR moment.is_again FROM moment) IS NOT TRUE THEN NULL
-                    WHEN (SELECT moment.is_again FROM moment) AND kept.tier_since = %1$s AND kept.previous_tier IS NULL THEN NULL
-                    WHEN (SELECT moment.is_again FROM moment) AND kept.state_before IS NOT NULL THEN CAST(kept.state_before AS customer_tier.tier_state)
+               CASE WHEN kept.tier IS NULL OR %10$s IS NOT TRUE THEN NULL
+                    WHEN %9$s AND kept.tier_since = %1$s AND kept.previous_tier IS NULL THEN NULL
+                    WHEN %9$s AND kept.state_before IS NOT NULL THEN CAST(kept.state_before AS customer_tier.tier_state)
                     ELSE CAST(ROW(kept.tier, kept.tier_since, kept.previous_tier, kept.terms_id, kept.up_runs, kept.up_since, kept.down_runs, kept.down_since) AS customer_tier.tier_state)
                 END AS stood%8$s
           FROM ranked
-          %9$s JOIN %2$I.rating AS kept
+          LEFT JOIN %2$I.rating AS kept
             ON kept.customer_id %5$s ranked.customer_id
           LEFT JOIN decided
             ON decided.customer_id %5$s ranked.customer_id
@@ -59,7 +60,7 @@ $query$moment AS MATERIALIZED (
         (SELECT string_agg(coalesce(customer_tier.measure_expression(schema, m, 'standing', as_of, s.what_if), 'NULL'), E',\n                          ' ORDER BY n)
            FROM unnest(measures) WITH ORDINALITY AS u (m, n)),
         CASE WHEN with_kept THEN (SELECT string_agg(format(', kept.%I AS %I', c, 'kept_' || c), '') FROM unnest(columns) c) ELSE '' END,
-        CASE WHEN with_kept THEN 'FULL' ELSE 'LEFT' END)
+        customer_tier.run_constant(s, 'moment.is_again'), customer_tier.run_constant(s, 'moment.is_known'))
     || CASE WHEN output = 'inputs' THEN
 $query$
     SELECT measured.customer_id, measured.score, measured.orders, measured.first_day, measured.segment, measured.measures,
@@ -68,7 +69,7 @@ $query$
 $query$
     ELSE
         CASE WHEN NOT has_limits THEN ''
-             WHEN NOT of_everyone OR with_kept THEN format(
+             WHEN NOT of_everyone OR output IN ('changes', 'constants') THEN format(
 $query$, places AS MATERIALIZED (
         SELECT run.tier_places AS places FROM %I.run WHERE %s
     )$query$, schema, CASE WHEN of_everyone THEN 'run.run_id = ' || run_id ELSE 'run.is_current' END)
@@ -84,6 +85,11 @@ $query$, best AS MATERIALIZED (
 $query$
     SELECT places.places FROM places
 $query$
+            WHEN output = 'constants' THEN
+                (SELECT E'\n    SELECT ' || string_agg(CASE WHEN c.name = 'replay.is_replay' AND NOT EXISTS (SELECT FROM customer_tier.card(schema, s.what_if) AS d WHERE NOT d.is_timed) THEN 'CAST(NULL AS boolean)'
+                                                         WHEN c.name = 'places.places' AND NOT has_limits THEN 'CAST(NULL AS double precision[])'
+                                                         ELSE customer_tier.run_constant(s, c.name) END, ', ' ORDER BY c.n)
+                   FROM unnest(customer_tier.run_constants()) WITH ORDINALITY AS c (name, n))
            ELSE format(
 $query$, moved AS (
         SELECT measured.*,
@@ -108,10 +114,8 @@ $query$, moved AS (
       FROM moved
 $query$, grades,
         CASE WHEN with_kept THEN ', ' || (SELECT string_agg(format('moved.%I', 'kept_' || c), ', ') FROM unnest(columns) c) || ', (moved.move).as_before' ELSE '' END,
-        -- Who is no customer any more moves nowhere.
-        format(CASE WHEN with_kept THEN 'CASE WHEN measured.customer_id IS NOT NULL THEN %s END' ELSE '%s' END,
-            format('customer_tier.tier_move(%s, %s)', machine,
-                CASE WHEN has_limits THEN '(SELECT places.places FROM places)' ELSE 'CAST(NULL AS double precision[])' END))) END
+        format('customer_tier.tier_move(%s, %s)', machine,
+            CASE WHEN has_limits THEN customer_tier.run_constant(s, 'places.places') ELSE 'CAST(NULL AS double precision[])' END)) END
     END;
 END
 $$;

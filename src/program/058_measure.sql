@@ -130,8 +130,8 @@ BEGIN
 $query$
     WITH this AS (
         UPDATE %1$I.run
-           SET (scores, buyers, newest_day, r_cuts, f_cuts, m_cuts, compare) =
-               (SELECT m.scores, m.buyers, m.newest_day, m.r_cuts, m.f_cuts, m.m_cuts, m.compare FROM measured AS m LIMIT 1),
+           SET (scores, customers, buyers, newest_day, r_cuts, f_cuts, m_cuts, compare) =
+               (SELECT m.scores, m.everyone, m.buyers, m.newest_day, m.r_cuts, m.f_cuts, m.m_cuts, m.compare FROM measured AS m LIMIT 1),
                has_scales = true
          WHERE run.run_id = %2$s
         RETURNING run.run_id

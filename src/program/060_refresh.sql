@@ -189,9 +189,9 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.refresh_measure(name, bigint) IS 'internal: measure the cut points and scales of a run, or take over frozen ones, and keep them with it';
 
-CREATE FUNCTION customer_tier.execute_with_rows(query text, name name, statement text) RETURNS bigint[]
-    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'execute_with_rows';
-COMMENT ON FUNCTION customer_tier.execute_with_rows(text, name, text) IS 'internal: execute a statement that returns a bigint[] and reads the rows of a query, which may be parallel, under a name';
+CREATE FUNCTION customer_tier.execute_with_rows(query text, name name, statement text, constants text DEFAULT NULL) RETURNS bigint[]
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'execute_with_rows';
+COMMENT ON FUNCTION customer_tier.execute_with_rows(text, name, text, text) IS 'internal: execute a statement that returns a bigint[] and reads the rows of a query, which may be parallel, under a name; the columns of the one row of constants are the parameters of the query';
 
 CREATE FUNCTION customer_tier.published_columns() RETURNS name[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -224,9 +224,25 @@ $query$,
         (SELECT string_agg(format('fresh.%I', 'kept_' || c), ', ') FROM unnest(customer_tier.published_columns()) c),
         (SELECT string_agg(CASE c WHEN 'state_before' THEN 'fresh.other_state' ELSE format('fresh.%I', c) END, ', ') FROM unnest(customer_tier.published_columns()) c))
 $$;
-COMMENT ON FUNCTION customer_tier.difference_query(name, date, bigint) IS 'internal: the query for all ratings of a run that differ from what is published, with the columns old_... of the published ones; of a customer who is none any more these alone';
+COMMENT ON FUNCTION customer_tier.difference_query(name, date, bigint) IS 'internal: the query for all ratings of a run that differ from what is published, or are new, with the columns old_... of the published ones; its parameters are the run_constants()';
 
-CREATE FUNCTION customer_tier.publish_changes(schema name, as_of date, run_id bigint, OUT changed bigint, OUT upgrades bigint, OUT downgrades bigint, OUT coming_downgrades bigint)
+CREATE FUNCTION customer_tier.gone_query(schema name, as_of date) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
+    SELECT format(
+$query$
+    SELECT kept.customer_id AS old_id, kept.tier AS old_tier, kept.tier_rank AS old_rank, kept.tier_since AS old_since, kept.drops_on AS old_drops_on,
+           nobody.customer_id, CAST(NULL AS text) AS moved_by, %1$s
+      FROM %2$I.rating AS kept
+      LEFT JOIN %2$I.rating AS nobody ON false
+     WHERE NOT EXISTS (SELECT FROM %2$I.features(%3$L) AS features WHERE features.customer_id %4$s kept.customer_id)
+$query$,
+        (SELECT string_agg(format('nobody.%I', c), ', ') FROM unnest(customer_tier.published_columns()) c), schema, as_of,
+        customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.rating', schema)::regclass, 'customer_id') c)))
+$$;
+COMMENT ON FUNCTION customer_tier.gone_query(name, date) IS 'internal: the query for the published ratings of who is no customer any more, with the columns of difference_query';
+
+CREATE FUNCTION customer_tier.publish_rows(schema name, as_of date, run_id bigint, rows_query text, constants text,
+    INOUT changed bigint, INOUT upgrades bigint, INOUT downgrades bigint, INOUT coming_downgrades bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off SET datestyle = 'ISO, YMD' SET parallel_tuple_cost = 0.02 AS $$
 DECLARE
     equality text := customer_tier.key_equality(
@@ -237,7 +253,7 @@ BEGIN
 
     -- The history of tiers goes with the ratings, in the same statement.  Parts
     -- that depend on each other's effect wait for it by counting its rows.
-    counts := customer_tier.execute_with_rows(customer_tier.difference_query(schema, as_of, run_id), 'difference', format(
+    counts := customer_tier.execute_with_rows(rows_query, 'difference', format(
 $query$
     WITH deleted AS (
         DELETE FROM %1$I.rating AS kept
@@ -322,11 +338,33 @@ $query$, schema, equality,
         customer_tier.policy_value(schema, as_of, 'coming_days')::int,
         customer_tier.published_day(schema),
         (SELECT t.old_ranks FROM customer_tier.tier_ranks(schema, NULL) AS t),
-        (SELECT jsonb_object_agg(t.key, t.value->'tier_rank') FROM customer_tier.tiers_in_force(schema, as_of) AS f, jsonb_each(f.tiers) AS t)));
-    changed := counts[1];
-    upgrades := counts[2];
-    downgrades := counts[3];
-    coming_downgrades := counts[4];
+        (SELECT jsonb_object_agg(t.key, t.value->'tier_rank') FROM customer_tier.tiers_in_force(schema, as_of) AS f, jsonb_each(f.tiers) AS t)), constants);
+    changed := changed + counts[1];
+    upgrades := upgrades + counts[2];
+    downgrades := downgrades + counts[3];
+    coming_downgrades := coming_downgrades + counts[4];
+END
+$$;
+COMMENT ON FUNCTION customer_tier.publish_rows(name, date, bigint, text, text, bigint, bigint, bigint, bigint) IS
+    'internal: write the rows of difference_query or gone_query, with the history of tiers and the events; adds how many ratings changed and what events there were';
+
+CREATE FUNCTION customer_tier.publish_changes(schema name, as_of date, run_id bigint, OUT changed bigint, OUT upgrades bigint, OUT downgrades bigint, OUT coming_downgrades bigint)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
+DECLARE
+    has_gone boolean;
+BEGIN
+    SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
+      FROM customer_tier.publish_rows(schema, as_of, run_id, customer_tier.difference_query(schema, as_of, run_id),
+               customer_tier.everyone_query(schema, customer_tier.program_settings(schema), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'constants'),
+               0, 0, 0, 0) AS p;
+    -- Who is rated is published now, so that more than were counted means that
+    -- some are no customers any more, which is rare: they are looked for then.
+    EXECUTE format('SELECT (SELECT count(*) FROM %1$I.rating) IS DISTINCT FROM (SELECT run.customers FROM %1$I.run WHERE run.run_id = $1)', schema)
+        INTO has_gone USING run_id;
+    IF has_gone THEN
+        SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
+          FROM customer_tier.publish_rows(schema, as_of, run_id, customer_tier.gone_query(schema, as_of), NULL, changed, upgrades, downgrades, coming_downgrades) AS p;
+    END IF;
     PERFORM customer_tier.analyze_if_changed(format('%I.rating', schema)::regclass, changed);
 END
 $$;
