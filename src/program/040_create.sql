@@ -537,6 +537,7 @@ BEGIN
         PERFORM customer_tier.drop_tracking_triggers(its_schema);
     END IF;
     PERFORM customer_tier.unregister_program(drop_program.name);
+    PERFORM customer_tier.warn_of_refresh_job(drop_program.name);
     RETURN drop_program.name;
 END
 $$;

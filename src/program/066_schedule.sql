@@ -235,3 +235,22 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_tier.unschedule_refresh(text) IS 'remove the job of pg_cron that refreshes a program, which may be gone already; false when there was none';
+
+CREATE FUNCTION customer_tier.warn_of_refresh_job(program text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    is_scheduled boolean := false;
+BEGIN
+    -- Who may not look at the jobs has none.
+    IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron')
+       AND has_schema_privilege('cron', 'USAGE') AND has_table_privilege(to_regclass('cron.job'), 'SELECT') THEN
+        EXECUTE 'SELECT EXISTS (SELECT FROM cron.job AS j WHERE j.jobname = $1 AND j.database = current_database())'
+            INTO is_scheduled USING customer_tier.refresh_job(program);
+    END IF;
+    IF is_scheduled THEN
+        RAISE WARNING USING MESSAGE = format('a job of pg_cron still refreshes program "%s", and will fail', program),
+            HINT = format('SELECT customer_tier.unschedule_refresh(%L); removes it.', program);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.warn_of_refresh_job(text) IS 'internal: say that a program that is dropped is still scheduled';

@@ -128,7 +128,10 @@ SKIP:
 	is($node->safe_psql('postgres', q{SELECT count(*) FROM cron.job_run_details WHERE status = 'failed'}), '0', 'and none failed');
 
 	is($node->safe_psql('postgres', q{SELECT customer_tier.unschedule_refresh('retail'), customer_tier.unschedule_refresh('retail')}), 't|f', 'unscheduled, once');
-	$node->safe_psql('postgres', "SELECT customer_tier.drop_program('$literal')");
+	my (undef, undef, $warning) = $node->psql('postgres', "SELECT customer_tier.drop_program('$literal')");
+	like($warning, qr/WARNING:  a job of pg_cron still refreshes program .*HINT: .*unschedule_refresh/s, 'who drops a program hears of its job');
+	(undef, undef, $warning) = $node->psql('postgres', q{SELECT customer_tier.drop_program('retail')});
+	is($warning, '', 'and nothing where there is none');
 	is($node->safe_psql('postgres', "SELECT customer_tier.unschedule_refresh('$literal')"), 't', 'unscheduled, after the program was dropped');
 	is($node->safe_psql('postgres', q{SELECT string_agg(jobname, ', ') FROM cron.job}), 'customer_tier refresh of his', 'one job is left');
 }
