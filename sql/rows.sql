@@ -49,3 +49,27 @@ SELECT customer_tier.execute_with_rows('SELECT 1 AS n', 'given', 'DELETE FROM ke
 SELECT customer_tier.execute_with_rows('SELECT 1 / 0 AS n', 'given', 'SELECT ARRAY[count(*)] FROM given');
 SELECT count(*) FROM kept;
 DROP TABLE kept;
+
+-- a server with little shared memory: everybody is rated without a shared hash table
+CREATE TABLE buys (customer_id bigint, at date, amount numeric);
+INSERT INTO buys SELECT n, date '2024-01-01' + n, n FROM generate_series(1, 20) AS n;
+SELECT customer_tier.create_program('small', 'buys', 'customer_id', 'at', 'amount', purchase_model => 'none');
+CREATE SEQUENCE calls;
+CREATE FUNCTION small.satisfied(as_of date) RETURNS TABLE (customer_id bigint, points int) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    -- once to measure, once to rate, and once more
+    IF nextval('public.calls') = 2 THEN
+        RAISE EXCEPTION 'could not resize shared memory segment' USING ERRCODE = 'disk_full';
+    END IF;
+    RETURN QUERY SELECT b.customer_id, CAST(b.amount AS int) FROM public.buys AS b;
+END $$;
+SELECT customer_tier.set_scorecard('small', '[{"feature": "revenue"}, {"name": "satisfied", "function": "small.satisfied", "column": "points", "key": "customer_id"}]');
+CALL customer_tier.refresh('small', '2024-02-01');
+SELECT last_value FROM calls;
+SHOW enable_parallel_hash;
+SELECT changed, customers FROM small.run;
+ALTER SEQUENCE calls RESTART 2;
+CALL customer_tier.refresh('small', '2024-02-02');      -- measuring has no second try
+SELECT customer_tier.drop_program('small');
+DROP SEQUENCE calls;
+DROP TABLE buys;

@@ -351,12 +351,25 @@ COMMENT ON FUNCTION customer_tier.publish_rows(name, date, bigint, text, text, b
 CREATE FUNCTION customer_tier.publish_changes(schema name, as_of date, run_id bigint, OUT changed bigint, OUT upgrades bigint, OUT downgrades bigint, OUT coming_downgrades bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
 DECLARE
+    rows_query text := customer_tier.difference_query(schema, as_of, run_id);
+    constants text := customer_tier.everyone_query(schema, customer_tier.program_settings(schema), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'constants');
+    shares_tables text := current_setting('enable_parallel_hash');
     has_gone boolean;
+    problem text;
 BEGIN
-    SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
-      FROM customer_tier.publish_rows(schema, as_of, run_id, customer_tier.difference_query(schema, as_of, run_id),
-               customer_tier.everyone_query(schema, customer_tier.program_settings(schema), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'constants'),
-               0, 0, 0, 0) AS p;
+    BEGIN
+        SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
+          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, 0, 0, 0, 0) AS p;
+    EXCEPTION WHEN disk_full OR out_of_memory THEN
+        -- Workers join by a table in shared memory, of which a container may have little.
+        GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
+        RAISE WARNING USING MESSAGE = format('rating again, without a hash table that workers share: %s', problem),
+            HINT = 'Give the server more shared memory (docker run --shm-size=1g), or SET enable_parallel_hash = off.';
+        PERFORM set_config('enable_parallel_hash', 'off', true);
+        SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
+          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, 0, 0, 0, 0) AS p;
+        PERFORM set_config('enable_parallel_hash', shares_tables, true);
+    END;
     -- Who is rated is published now, so that more than were counted means that
     -- some are no customers any more, which is rare: they are looked for then.
     EXECUTE format('SELECT (SELECT count(*) FROM %1$I.rating) IS DISTINCT FROM (SELECT run.customers FROM %1$I.run WHERE run.run_id = $1)', schema)
