@@ -14,7 +14,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" customer_t
 
 # Rooms in dependency order; a room's install SQL stands beside its C, its
 # files in the order of their names.
-ROOMS = history score clv rating tier program
+ROOMS = state history score clv rating tier program
 ROOM_SQL = src/customer_tier.sql $(foreach room,$(ROOMS),$(sort $(wildcard src/$(room)/*.sql)))
 ROOM_C = $(sort $(wildcard src/*.c src/*/*.c src/*/*/*.c))
 OBJS = $(ROOM_C:.c=.o)

@@ -26,15 +26,14 @@
 #include "utils/memutils.h"
 
 #include "numerics/sort.h"
+#include "state/partial_state.h"
 #include "value_list.h"
 
-#define VALUE_LIST_VERSION 1
-
-/* A serialized state: version, parameter, count. */
-#define VALUE_LIST_HEADER (1 + 4 + 8)
-
-/* A bytea holds less than a gigabyte. */
+/* What is sent holds less than a gigabyte, and so many values are read at most. */
 #define VALUE_LIST_WIRE_MAX ((int64) ((MaxAllocSize - 64) / sizeof(double)))
+
+/* Values that are looked at to see whether many are equal. */
+#define SAMPLE 1024
 
 ValueList *
 value_list_create(MemoryContext context, int32 parameter)
@@ -74,70 +73,130 @@ value_list_append(ValueList *list, const ValueList *other)
 	list->count += other->count;
 }
 
-bytea *
-value_list_serialize(const ValueList *list)
+static inline uint64
+double_bits(double value)
 {
-	StringInfoData buf;
+	uint64		bits;
 
-	if (list->count > VALUE_LIST_WIRE_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a parallel worker has %lld values, more than it can pass on",
-						(long long) list->count),
-				 errhint("Set max_parallel_workers_per_gather = 0 for this query.")));
+	memcpy(&bits, &value, sizeof(bits));
+	return bits;
+}
 
-	pq_begintypsend(&buf);
-	enlargeStringInfo(&buf, VALUE_LIST_HEADER + (int) (list->count * sizeof(double)));
-	pq_sendbyte(&buf, VALUE_LIST_VERSION);
-	pq_sendint32(&buf, list->parameter);
-	pq_sendint64(&buf, list->count);
-	for (int64 i = 0; i < list->count; i++)
+/*
+ * Are there so many equal values that it takes less room to send each of them
+ * once, with its count?  Of values spread over the list, half are then equal to
+ * others: days and numbers of orders are like that, amounts are not.
+ */
+static bool
+has_many_equal(const ValueList *list)
+{
+	double		sample[SAMPLE];
+	double		scratch[SAMPLE];
+
+	if (list->count < SAMPLE)
+		return false;
+	for (int64 i = 0; i < SAMPLE; i++)
+		sample[i] = list->values[i * (list->count / SAMPLE)];
+	sort_doubles(sample, scratch, SAMPLE, NULL);
+	return sort_distinct(sample, scratch, SAMPLE) <= SAMPLE / 2;
+}
+
+/*
+ * The distinct values ascending, each with its count; false, and nothing sent,
+ * if that would take more room than the values.
+ */
+static bool
+send_runs(StringInfo buf, const ValueList *list)
+{
+	Size		bytes = list->count * sizeof(double);
+	double	   *sorted = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
+	double	   *through = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
+	int64		runs;
+	bool		fits;
+
+	memcpy(sorted, list->values, bytes);
+	sort_doubles(sorted, through, list->count, check_interrupts);
+	runs = sort_distinct(sorted, through, list->count);
+	fits = runs <= list->count / 2;
+	if (fits)
+		pq_sendint64(buf, runs);
+	for (int64 i = 0; fits && i < runs; i++)
 	{
-		uint64		bits;
-
-		memcpy(&bits, &list->values[i], sizeof(bits));
-		pq_writeint64(&buf, bits);
+		pq_sendint64(buf, double_bits(sorted[i]));
+		pq_sendint64(buf, (int64) (through[i] - (i > 0 ? through[i - 1] : 0)));
 	}
-	return pq_endtypsend(&buf);
+	pfree(through);
+	pfree(sorted);
+	return fits;
+}
+
+/* As runs of equal values, or, with 0 runs, as they are. */
+void
+value_list_send(StringInfo buf, const ValueList *list)
+{
+	if (list->count > VALUE_LIST_WIRE_MAX)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("an aggregate has %lld values, more than it can pass on",
+							   (long long) list->count),
+						errhint("Set max_parallel_workers_per_gather = 0 for this query.")));
+	pq_sendint32(buf, list->parameter);
+	pq_sendint64(buf, list->count);
+	if (has_many_equal(list) && send_runs(buf, list))
+		return;
+	pq_sendint64(buf, 0);
+	enlargeStringInfo(buf, (int) (list->count * sizeof(double)));
+	for (int64 i = 0; i < list->count; i++)
+		pq_writeint64(buf, double_bits(list->values[i]));
+}
+
+static double
+receive_value(StringInfo buf)
+{
+	double		value = pq_getmsgfloat8(buf);
+
+	if (isnan(value))
+		report_bad_partial_state("It contains NaN.");
+	return value;
+}
+
+static void
+receive_runs(StringInfo buf, ValueList *list, int64 count, int64 runs)
+{
+	for (int64 i = 0; i < runs; i++)
+	{
+		double		value = receive_value(buf);
+		int64		equal = pq_getmsgint64(buf);
+
+		if (equal < 1 || equal > count - list->count)
+			report_bad_partial_state("A run of its values is longer than all.");
+		if (i % 65536 == 0)
+			CHECK_FOR_INTERRUPTS();
+		while (equal-- > 0)
+			value_list_add(list, value);
+	}
 }
 
 ValueList *
-value_list_deserialize(bytea *bytes, MemoryContext context)
+value_list_receive(StringInfo buf)
 {
-	StringInfoData buf;
-	ValueList  *list;
-	int32		parameter;
-	int64		count;
+	ValueList  *list = value_list_create(CurrentMemoryContext, (int32) pq_getmsgint(buf, 4));
+	int64		count = pq_getmsgint64(buf);
+	int64		runs = pq_getmsgint64(buf);
+	int64		room = buf->len - buf->cursor;
 
-	/* read in place: the functions of pqformat.h do not write */
-	buf.data = VARDATA_ANY(bytes);
-	buf.len = VARSIZE_ANY_EXHDR(bytes);
-	buf.maxlen = buf.len;
-	buf.cursor = 0;
-
-	if (pq_getmsgbyte(&buf) != VALUE_LIST_VERSION)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("unknown version of an aggregate state")));
-	parameter = (int32) pq_getmsgint(&buf, 4);
-	count = pq_getmsgint64(&buf);
-	if (count < 0 || count > (int64) ((buf.len - buf.cursor) / sizeof(double)))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state is cut off")));
-
-	list = value_list_create(context, parameter);
-	if (count > 0)
+	if (count < 0 || count > VALUE_LIST_WIRE_MAX || runs < 0 || runs > room / 16 ||
+		(runs == 0 && count > room / (int64) sizeof(double)))
+		report_bad_partial_state("It is cut off.");
+	/* by and by where the count may be a lie: it is not what is there that says it */
+	if (count > 0 && runs == 0)
 		value_list_grow(list, count);
-	for (int64 i = 0; i < count; i++)
-	{
-		double		value = pq_getmsgfloat8(&buf);
-
-		if (isnan(value))
-			ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-							errmsg("an aggregate state contains NaN")));
-		list->values[i] = value;
-	}
-	list->count = count;
-	pq_getmsgend(&buf);
+	if (runs > 0)
+		receive_runs(buf, list, count, runs);
+	else
+		for (int64 i = 0; i < count; i++)
+			value_list_add(list, receive_value(buf));
+	if (list->count != count)
+		report_bad_partial_state("Its values are not as many as they are said to be.");
 	return list;
 }
 

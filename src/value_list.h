@@ -8,6 +8,7 @@
 
 #include "aggregate.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "utils/array.h"
 
 /*
@@ -28,8 +29,8 @@ typedef struct ValueList
 extern ValueList *value_list_create(MemoryContext context, int32 parameter);
 extern void value_list_grow(ValueList *list, int64 need);
 extern void value_list_append(ValueList *list, const ValueList *other);
-extern bytea *value_list_serialize(const ValueList *list);
-extern ValueList *value_list_deserialize(bytea *bytes, MemoryContext context);
+extern void value_list_send(StringInfo buf, const ValueList *list);
+extern ValueList *value_list_receive(StringInfo buf);
 extern double *value_list_sorted(ValueList *list);
 extern void check_interrupts(void);
 

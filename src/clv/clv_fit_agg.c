@@ -4,9 +4,8 @@
  *	  retention_fit().
  *
  * Rows are checked and collapsed to the distinct ones as they arrive.  All
- * aggregates share one state and one combine, serialize and deserialize
- * function; they differ in how a row is read, and in how the rows make a
- * model in the end.
+ * aggregates share one state and one combine function; they differ in how a
+ * row is read, and in how the rows make a model in the end.
  */
 #include "postgres.h"
 
@@ -23,6 +22,7 @@
 
 #include "clv/clv_fit.h"
 #include "numerics/exact_sum.h"
+#include "state/partial_state.h"
 
 PG_FUNCTION_INFO_V1(clv_fit_accum);
 PG_FUNCTION_INFO_V1(clv_fit_pooled_accum);
@@ -30,12 +30,8 @@ PG_FUNCTION_INFO_V1(clv_spend_accum);
 PG_FUNCTION_INFO_V1(clv_survivors_accum);
 PG_FUNCTION_INFO_V1(clv_renewals_accum);
 PG_FUNCTION_INFO_V1(clv_fit_combine);
-PG_FUNCTION_INFO_V1(clv_fit_serialize);
-PG_FUNCTION_INFO_V1(clv_fit_deserialize);
 PG_FUNCTION_INFO_V1(clv_fit_final);
 PG_FUNCTION_INFO_V1(clv_survivors_final);
-
-#define STATE_VERSION 1
 
 /* How far a group's ln theta are taken to lie from the pooled ones. */
 #define DEFAULT_SPREAD 0.5
@@ -51,10 +47,9 @@ typedef struct FitState
 	double		days_per_unit;
 	int64		skipped;
 	bool		survivors;		/* rows are (period, survivors): T, and weight */
-	bool		any_litt;
-	ExactSum   *litt;			/* of weight * litt, when there is any */
+	ExactSum   *litt;			/* of weight * litt, or NULL when there is none */
 	RowTable	table;
-	struct varlena *name;		/* the bytes of the first argument, as they came */
+	struct varlena *name;		/* the bytes of the first argument, as they came; not sent */
 } FitState;
 
 static FitState *
@@ -67,12 +62,6 @@ state_create(MemoryContext context, const ClvModel *kind)
 	state->days_per_unit = FITTED_DAYS_PER_UNIT;
 	row_table_init(&state->table, context);
 	return state;
-}
-
-static FitState *
-get_state(FunctionCallInfo fcinfo, int argument)
-{
-	return PG_ARGISNULL(argument) ? NULL : (FitState *) PG_GETARG_POINTER(argument);
 }
 
 /* ---------- What all rows of a group must agree on ---------- */
@@ -90,13 +79,15 @@ report_changed(const char *what, const char *first, const char *now)
 static bool
 is_same_name(const FitState *state, struct varlena *name)
 {
-	return VARSIZE_ANY(state->name) == VARSIZE_ANY(name) &&
+	return state->name != NULL && VARSIZE_ANY(state->name) == VARSIZE_ANY(name) &&
 		memcmp(state->name, name, VARSIZE_ANY(name)) == 0;
 }
 
 static void
 remember_name(FitState *state, struct varlena *name)
 {
+	if (state->name != NULL)
+		pfree(state->name);
 	state->name = MemoryContextAlloc(state->context, VARSIZE_ANY(name));
 	memcpy(state->name, name, VARSIZE_ANY(name));
 }
@@ -133,6 +124,180 @@ get_penalty(FunctionCallInfo fcinfo, int argument)
 	return penalty;
 }
 
+/* The sum of weight * litt, to be added to. */
+static ExactSum *
+get_litt(FitState *state)
+{
+	if (state->litt == NULL)
+	{
+		state->litt = MemoryContextAlloc(state->context, sizeof(ExactSum));
+		exact_sum_init(state->litt);
+	}
+	return state->litt;
+}
+
+/* ---------- Partial states ---------- */
+
+static void
+fit_serialize(StringInfo buf, const void *source)
+{
+	const FitState *state = source;
+
+	pq_sendstring(buf, state->kind->name);
+	pq_sendint32(buf, state->k);
+	pq_sendfloat8(buf, state->penalty);
+	pq_sendfloat8(buf, state->spread);
+	for (int i = 0; i < CLV_MAX_PARAMS; i++)
+		pq_sendfloat8(buf, state->prior[i]);
+	pq_sendfloat8(buf, state->days_per_unit);
+	pq_sendint64(buf, state->skipped);
+	pq_sendbyte(buf, state->survivors);
+	pq_sendbyte(buf, state->litt != NULL);
+	if (state->litt != NULL)
+	{
+		ExactSum	sum = *state->litt;
+
+		exact_sum_carry(&sum);
+		for (int i = 0; i < EXACT_SUM_DIGITS; i++)
+			pq_sendint64(buf, sum.digit[i]);
+	}
+	row_table_send(buf, &state->table);
+}
+
+/* Digits of an exact sum after its carries: 32 bits, the highest with a sign. */
+static ExactSum *
+receive_litt(StringInfo buf)
+{
+	ExactSum   *sum = palloc(sizeof(ExactSum));
+
+	exact_sum_init(sum);
+	for (int i = 0; i < EXACT_SUM_DIGITS; i++)
+	{
+		sum->digit[i] = pq_getmsgint64(buf);
+		if (sum->digit[i] > (int64) PG_UINT32_MAX || sum->digit[i] < -(int64) PG_UINT32_MAX ||
+			(sum->digit[i] < 0 && i < EXACT_SUM_DIGITS - 1))
+			report_bad_partial_state("A digit of its sum is out of range.");
+	}
+	return sum;
+}
+
+/* The parameters of a pooled model are those of a model; without one they are 0. */
+static bool
+is_prior(const FitState *state)
+{
+	ClvParams	prepared;
+	int			used = state->spread > 0 ? state->kind->n_params : 0;
+	int			k = find_k(state->kind);
+
+	for (int i = used; i < CLV_MAX_PARAMS; i++)
+		if (state->prior[i] != 0)
+			return false;
+	if (used == 0)
+		return true;
+	return clv_prepare(state->kind, state->prior, &prepared) == CLV_OK &&
+		(k < 0 || state->prior[k] == state->k);
+}
+
+/* A row as retention_fit(period, survivors) makes them. */
+static bool
+is_survivors_row(const RowEntry *entry)
+{
+	return (entry->x == 0 || entry->x == 1) && entry->t_x == 0 && entry->T >= 0 &&
+		entry->T <= PG_INT32_MAX && entry->T == floor(entry->T);
+}
+
+static bool
+is_row(const FitState *state, const RowEntry *entry)
+{
+	ClvRow		row = {0};
+
+	if (state->survivors)
+		return is_survivors_row(entry);
+	row.x = entry->x;
+	row.t_x = entry->t_x;
+	row.T = entry->T;
+	return state->kind->check_row(&row) == CLV_OK;
+}
+
+static void *
+fit_deserialize(StringInfo buf)
+{
+	FitState   *state;
+	const ClvModel *kind = clv_model_find(pq_getmsgstring(buf));
+
+	if (kind == NULL)
+		report_bad_partial_state("Its model is unknown.");
+	state = state_create(CurrentMemoryContext, kind);
+	state->k = (int32) pq_getmsgint(buf, 4);
+	if (state->k < 0 || state->k > (find_k(kind) >= 0 ? CLV_MAX_K : 0))
+		report_bad_partial_state("Its k is out of range.");
+	state->penalty = pq_getmsgfloat8(buf);
+	state->spread = pq_getmsgfloat8(buf);
+	for (int i = 0; i < CLV_MAX_PARAMS; i++)
+		state->prior[i] = pq_getmsgfloat8(buf);
+	state->days_per_unit = pq_getmsgfloat8(buf);
+	if (!(state->penalty >= 0 && state->penalty <= DBL_MAX) ||
+		!(state->spread >= 0 && state->spread <= DBL_MAX) ||
+		!(state->days_per_unit > 0 && state->days_per_unit <= DBL_MAX) || !is_prior(state))
+		report_bad_partial_state("One of its options is out of range.");
+	state->skipped = partial_state_get_count(buf);
+	state->survivors = pq_getmsgbyte(buf) != 0;
+	if (state->survivors && kind->data != CLV_DATA_RENEWALS)
+		report_bad_partial_state("Its model has no survivors.");
+	if (pq_getmsgbyte(buf) != 0)
+		state->litt = receive_litt(buf);
+	row_table_receive(&state->table, buf);
+	for (uint32 i = 0; i < state->table.used; i++)
+		if (!is_row(state, &state->table.entry[i]))
+			report_bad_partial_state("A row of it is out of range.");
+	return state;
+}
+
+/* A state that is continued by a function which would read its rows as others. */
+static void
+report_other_rows(void)
+{
+	report_other_partial_state("It keeps other rows than this aggregate reads.");
+}
+
+static void
+fit_add(void *target, const void *other)
+{
+	FitState   *state = target;
+	const FitState *more = other;
+
+	if (state->kind != more->kind || state->k != more->k)
+		report_changed("the model", state->kind->name, more->kind->name);
+	if (state->survivors != more->survivors)
+		report_other_rows();
+	if (memcmp(state->prior, more->prior, sizeof(state->prior)) != 0)
+		report_changed("the pooled model", "one", "another one");
+	set_option(&state->penalty, more->penalty, false, "penalty");
+	set_option(&state->spread, more->spread, false, "spread");
+	partial_state_add_count(&state->skipped, more->skipped);
+	if (more->litt != NULL)
+		exact_sum_merge(get_litt(state), more->litt);
+	row_table_merge(&state->table, &more->table);
+}
+
+static const PartialStateKind fit_kind = {PARTIAL_STATE_FIT, fit_serialize, fit_deserialize, fit_add};
+
+Datum
+clv_fit_combine(PG_FUNCTION_ARGS)
+{
+	return partial_state_combine(fcinfo, &fit_kind);
+}
+
+/* The state of an aggregate that begins. */
+static PartialState *
+partial_create(FunctionCallInfo fcinfo, const ClvModel *kind)
+{
+	PartialState *partial = partial_state_create(fcinfo, &fit_kind);
+
+	partial->state = state_create(partial->header.eoh_context, kind);
+	return partial;
+}
+
 /* ---------- Rows ---------- */
 
 /* The weight of a row; 0 says that it does not count. */
@@ -165,13 +330,7 @@ add_litt(FitState *state, double litt, double weight)
 	if (!isfinite(term))
 		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 						errmsg("litt is too large: %s", double_text(litt))));
-	if (state->litt == NULL)
-	{
-		state->litt = MemoryContextAlloc(state->context, sizeof(ExactSum));
-		exact_sum_init(state->litt);
-	}
-	state->any_litt = true;
-	exact_sum_add(state->litt, term);
+	exact_sum_add(get_litt(state), term);
 }
 
 /*
@@ -222,11 +381,11 @@ check_is_purchase_model(const ClvModel *kind)
 Datum
 clv_fit_accum(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	FitState   *state = get_state(fcinfo, 0);
+	PartialState *partial = partial_state_update(fcinfo, &fit_kind);
+	FitState   *state = partial == NULL ? NULL : partial->state;
 	struct varlena *name = get_first_argument(fcinfo, "model");
 	int			arguments = PG_NARGS();
-	bool		first = state == NULL;
+	bool		first = partial == NULL;
 
 	if (first || !is_same_name(state, name))
 	{
@@ -234,51 +393,69 @@ clv_fit_accum(PG_FUNCTION_ARGS)
 		const ClvModel *kind = find_kind(text_to_cstring((text *) name), &k);
 
 		check_is_purchase_model(kind);
+		if (kind->data == CLV_DATA_TIMED_PURCHASES && arguments < 7)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("%s needs the times between purchases", kind->name),
+					 errhint("Give their sum of logarithms as the sixth argument: "
+							 "clv_fit('%s', frequency, recency, age, 1, litt).",
+							 kind->name)));
 		if (first)
 		{
-			if (kind->data == CLV_DATA_TIMED_PURCHASES && arguments < 7)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("%s needs the times between purchases", kind->name),
-						 errhint("Give their sum of logarithms as the sixth argument: "
-								 "clv_fit('%s', frequency, recency, age, 1, litt).",
-								 kind->name)));
-			state = state_create(context, kind);
+			partial = partial_create(fcinfo, kind);
+			state = partial->state;
 			state->k = k;
 		}
 		else if (kind != state->kind || k != state->k)
 			report_changed("the model", state->kind->name, text_to_cstring((text *) name));
-		else
-			pfree(state->name);
+		else if (state->spread > 0)
+			report_other_rows();
 		remember_name(state, name);
 	}
 	if (arguments > 7)
 		set_option(&state->penalty, get_penalty(fcinfo, 7), first, "penalty");
 	add_purchases(fcinfo, state, arguments > 5 ? 5 : 0, arguments > 6 ? 6 : 0);
-	PG_RETURN_POINTER(state);
+	PG_RETURN_PARTIAL_STATE(partial);
+}
+
+/* Take the pooled model in argument 1 for the prior, or compare it with the one there is. */
+static void
+take_prior(FunctionCallInfo fcinfo, FitState *state, bool first)
+{
+	const ClvParams *pooled = fitted_get_params(fcinfo, 1, 0);
+	double		prior[CLV_MAX_PARAMS] = {0};
+
+	memcpy(prior, pooled->theta, pooled->model->n_params * sizeof(double));
+	if (!first && (pooled->model != state->kind || memcmp(prior, state->prior, sizeof(prior)) != 0))
+		report_changed("the pooled model", "one", "another one");
+	memcpy(state->prior, prior, sizeof(prior));
+	state->days_per_unit = fitted_get(fcinfo, 1, 0)->days_per_unit;
+	if (pooled->model->data == CLV_DATA_TIMED_PURCHASES)
+		state->k = (int) pooled->theta[find_k(pooled->model)];
 }
 
 /* clv_fit_pooled(pooled clv_model, frequency, recency, age [, weight [, spread]]) */
 Datum
 clv_fit_pooled_accum(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	FitState   *state = get_state(fcinfo, 0);
+	PartialState *partial = partial_state_update(fcinfo, &fit_kind);
+	FitState   *state;
 	struct varlena *name = get_first_argument(fcinfo, "the pooled model");
 	int			arguments = PG_NARGS();
-	bool		first = state == NULL;
+	bool		first = partial == NULL;
 	double		spread = DEFAULT_SPREAD;
 
 	if (first)
 	{
-		const ClvParams *pooled = fitted_get_params(fcinfo, 1, 0);
+		const ClvModel *kind = fitted_get_params(fcinfo, 1, 0)->model;
 
-		check_is_purchase_model(pooled->model);
-		state = state_create(context, pooled->model);
-		memcpy(state->prior, pooled->theta, sizeof(state->prior));
-		state->days_per_unit = fitted_get(fcinfo, 1, 0)->days_per_unit;
-		if (pooled->model->data == CLV_DATA_TIMED_PURCHASES)
-			state->k = (int) pooled->theta[find_k(pooled->model)];
+		check_is_purchase_model(kind);
+		partial = partial_create(fcinfo, kind);
+	}
+	state = partial->state;
+	if (state->name == NULL)
+	{
+		take_prior(fcinfo, state, first);
 		remember_name(state, name);
 	}
 	else if (!is_same_name(state, name))
@@ -296,32 +473,31 @@ clv_fit_pooled_accum(PG_FUNCTION_ARGS)
 	}
 	set_option(&state->spread, spread, first, "spread");
 	add_purchases(fcinfo, state, arguments > 5 ? 5 : 0, 0);
-	PG_RETURN_POINTER(state);
+	PG_RETURN_PARTIAL_STATE(partial);
 }
 
 /* spend_fit(frequency, monetary [, weight [, penalty]]) */
 Datum
 clv_spend_accum(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	FitState   *state = get_state(fcinfo, 0);
+	PartialState *partial = partial_state_update(fcinfo, &fit_kind);
+	FitState   *state;
 	int			arguments = PG_NARGS();
-	bool		first = state == NULL;
+	bool		first = partial == NULL;
 	ClvRow		row = {0};
 	double		weight = 1;
 
 	if (first)
-	{
-		int			k;
-
-		state = state_create(context, find_kind("gamma-gamma", &k));
-	}
+		partial = partial_create(fcinfo, clv_model_find("gamma-gamma"));
+	state = partial->state;
+	if (state->kind->data != CLV_DATA_SPEND)
+		report_other_rows();
 	if (arguments > 4)
 		set_option(&state->penalty, get_penalty(fcinfo, 4), first, "penalty");
 	if (any_null(fcinfo, 1, 2) || (arguments > 3 && PG_ARGISNULL(3)))
 	{
 		state->skipped++;
-		PG_RETURN_POINTER(state);
+		PG_RETURN_PARTIAL_STATE(partial);
 	}
 	row.x = PG_GETARG_FLOAT8(1);
 	row.zbar = PG_GETARG_FLOAT8(2);
@@ -333,14 +509,14 @@ clv_spend_accum(PG_FUNCTION_ARGS)
 		row.zbar = 1;
 		check_clv_row(state->kind, &row);
 		state->skipped++;
-		PG_RETURN_POINTER(state);
+		PG_RETURN_PARTIAL_STATE(partial);
 	}
 	if (row.x == 0 && !isfinite(row.zbar))
 		report_clv_status(CLV_ZBAR_NOT_POSITIVE, row.zbar);
 	check_clv_row(state->kind, &row);
 	if (weight > 0 && row.x > 0)
 		row_table_add(&state->table, row.x, row.zbar, 0, weight);
-	PG_RETURN_POINTER(state);
+	PG_RETURN_PARTIAL_STATE(partial);
 }
 
 /* Ensure that a number of customers is none below 0. */
@@ -352,16 +528,21 @@ check_customers(int64 customers, const char *what)
 						errmsg("%s must not be %lld", what, (long long) customers)));
 }
 
-static FitState *
-get_retention_state(FunctionCallInfo fcinfo)
+static PartialState *
+get_retention_state(FunctionCallInfo fcinfo, bool survivors)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	FitState   *state = get_state(fcinfo, 0);
-	int			k;
+	PartialState *partial = partial_state_update(fcinfo, &fit_kind);
+	FitState   *state;
 
-	if (state == NULL)
-		state = state_create(context, find_kind("sbg", &k));
-	return state;
+	if (partial == NULL)
+	{
+		partial = partial_create(fcinfo, clv_model_find("sbg"));
+		((FitState *) partial->state)->survivors = survivors;
+	}
+	state = partial->state;
+	if (state->kind->data != CLV_DATA_RENEWALS || state->survivors != survivors)
+		report_other_rows();
+	return partial;
 }
 
 /*
@@ -371,9 +552,9 @@ get_retention_state(FunctionCallInfo fcinfo)
 Datum
 clv_survivors_accum(PG_FUNCTION_ARGS)
 {
-	FitState   *state = get_retention_state(fcinfo);
+	PartialState *partial = get_retention_state(fcinfo, true);
+	FitState   *state = partial->state;
 
-	state->survivors = true;
 	if (any_null(fcinfo, 1, 2))
 		state->skipped++;
 	else
@@ -388,14 +569,15 @@ clv_survivors_accum(PG_FUNCTION_ARGS)
 		row_table_add(&state->table, 0, 0, period, (double) survivors + 1);
 		row_table_add(&state->table, 1, 0, period, 1);
 	}
-	PG_RETURN_POINTER(state);
+	PG_RETURN_PARTIAL_STATE(partial);
 }
 
 /* retention_fit(period, renewed, lost) */
 Datum
 clv_renewals_accum(PG_FUNCTION_ARGS)
 {
-	FitState   *state = get_retention_state(fcinfo);
+	PartialState *partial = get_retention_state(fcinfo, false);
+	FitState   *state = partial->state;
 
 	if (any_null(fcinfo, 1, 3))
 		state->skipped++;
@@ -412,182 +594,7 @@ clv_renewals_accum(PG_FUNCTION_ARGS)
 		if (PG_GETARG_INT64(3) > 0)
 			row_table_add(&state->table, 0, 0, row.T, (double) PG_GETARG_INT64(3));
 	}
-	PG_RETURN_POINTER(state);
-}
-
-/* ---------- Partial states ---------- */
-
-static void
-merge_litt(FitState *state, const FitState *other)
-{
-	if (!other->any_litt)
-		return;
-	if (state->litt == NULL)
-	{
-		state->litt = MemoryContextAlloc(state->context, sizeof(ExactSum));
-		exact_sum_init(state->litt);
-	}
-	state->any_litt = true;
-	exact_sum_merge(state->litt, other->litt);
-}
-
-/* An empty state with everything that the rows of a fit agree on. */
-static FitState *
-copy_options(MemoryContext context, const FitState *other)
-{
-	FitState   *state = state_create(context, other->kind);
-
-	state->k = other->k;
-	state->penalty = other->penalty;
-	state->spread = other->spread;
-	memcpy(state->prior, other->prior, sizeof(state->prior));
-	state->days_per_unit = other->days_per_unit;
-	state->survivors = other->survivors;
-	remember_name(state, other->name != NULL ? other->name
-				  : (struct varlena *) cstring_to_text(""));
-	return state;
-}
-
-Datum
-clv_fit_combine(PG_FUNCTION_ARGS)
-{
-	MemoryContext context = get_aggregate_context(fcinfo);
-	FitState   *state = get_state(fcinfo, 0);
-	const FitState *other = get_state(fcinfo, 1);
-
-	if (other == NULL)
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
-	if (state == NULL)
-		state = copy_options(context, other);
-	else
-	{
-		if (state->kind != other->kind || state->k != other->k)
-			report_changed("the model", state->kind->name, other->kind->name);
-		if (memcmp(state->prior, other->prior, sizeof(state->prior)) != 0)
-			report_changed("the pooled model", "one", "another one");
-		set_option(&state->penalty, other->penalty, false, "penalty");
-		set_option(&state->spread, other->spread, false, "spread");
-	}
-	state->skipped += other->skipped;
-	merge_litt(state, other);
-	row_table_merge(&state->table, &other->table);
-	PG_RETURN_POINTER(state);
-}
-
-Datum
-clv_fit_serialize(PG_FUNCTION_ARGS)
-{
-	FitState   *state = (FitState *) PG_GETARG_POINTER(0);
-	StringInfoData buf;
-
-	get_aggregate_context(fcinfo);
-	pq_begintypsend(&buf);
-	pq_sendbyte(&buf, STATE_VERSION);
-	pq_sendstring(&buf, state->kind->name);
-	pq_sendint32(&buf, state->k);
-	pq_sendfloat8(&buf, state->penalty);
-	pq_sendfloat8(&buf, state->spread);
-	for (int i = 0; i < CLV_MAX_PARAMS; i++)
-		pq_sendfloat8(&buf, state->prior[i]);
-	pq_sendfloat8(&buf, state->days_per_unit);
-	pq_sendint64(&buf, state->skipped);
-	pq_sendbyte(&buf, state->survivors);
-	pq_sendbyte(&buf, state->any_litt);
-	if (state->any_litt)
-	{
-		ExactSum	sum = *state->litt;
-
-		exact_sum_carry(&sum);
-		for (int i = 0; i < EXACT_SUM_DIGITS; i++)
-			pq_sendint64(&buf, sum.digit[i]);
-	}
-	row_table_send(&buf, &state->table);
-	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
-}
-
-static void
-report_bad_state(const char *detail)
-{
-	ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-					errmsg("malformed aggregate state"), errdetail_internal("%s", detail)));
-}
-
-/* Digits of an exact sum after its carries: 32 bits, the highest with a sign. */
-static ExactSum *
-receive_litt(StringInfo buf)
-{
-	ExactSum   *sum = palloc(sizeof(ExactSum));
-
-	exact_sum_init(sum);
-	for (int i = 0; i < EXACT_SUM_DIGITS; i++)
-	{
-		sum->digit[i] = pq_getmsgint64(buf);
-		if (sum->digit[i] > PG_INT64_MAX / 4 || sum->digit[i] < PG_INT64_MIN / 4)
-			report_bad_state("A digit of its sum is out of range.");
-	}
-	exact_sum_carry(sum);
-	return sum;
-}
-
-Datum
-clv_fit_deserialize(PG_FUNCTION_ARGS)
-{
-	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
-	StringInfoData buf;
-	FitState   *state;
-	const ClvModel *kind;
-
-	get_aggregate_context(fcinfo);
-	buf.data = VARDATA_ANY(bytes);
-	buf.len = VARSIZE_ANY_EXHDR(bytes);
-	buf.maxlen = buf.len;
-	buf.cursor = 0;
-
-	if (pq_getmsgbyte(&buf) != STATE_VERSION)
-		report_bad_state("Its version is unknown.");
-	kind = clv_model_find(pq_getmsgstring(&buf));
-	if (kind == NULL)
-		report_bad_state("Its model is unknown.");
-	state = state_create(CurrentMemoryContext, kind);
-	state->k = (int32) pq_getmsgint(&buf, 4);
-	if (state->k < 0 || state->k > CLV_MAX_K)
-		report_bad_state("Its k is out of range.");
-	state->penalty = pq_getmsgfloat8(&buf);
-	state->spread = pq_getmsgfloat8(&buf);
-	for (int i = 0; i < CLV_MAX_PARAMS; i++)
-	{
-		state->prior[i] = pq_getmsgfloat8(&buf);
-		if (!(state->prior[i] >= 0 && state->prior[i] <= CLV_PARAM_MAX))
-			report_bad_state("Its prior is out of range.");
-	}
-	state->days_per_unit = pq_getmsgfloat8(&buf);
-	if (!(state->penalty >= 0 && state->penalty <= DBL_MAX) ||
-		!(state->spread >= 0 && state->spread <= DBL_MAX) ||
-		!(state->days_per_unit > 0 && state->days_per_unit <= DBL_MAX))
-		report_bad_state("One of its options is out of range.");
-	state->skipped = pq_getmsgint64(&buf);
-	state->survivors = pq_getmsgbyte(&buf) != 0;
-	state->any_litt = pq_getmsgbyte(&buf) != 0;
-	if (state->any_litt)
-		state->litt = receive_litt(&buf);
-	row_table_receive(&state->table, &buf);
-	pq_getmsgend(&buf);
-	for (uint32 i = 0; i < state->table.used; i++)
-	{
-		const RowEntry *entry = &state->table.entry[i];
-		ClvRow		row = {0};
-
-		row.x = entry->x;
-		row.t_x = entry->t_x;
-		row.T = entry->T;
-		if (!state->survivors && kind->check_row(&row) != CLV_OK)
-			report_bad_state("A row of it is out of range.");
-	}
-	PG_RETURN_POINTER(state);
+	PG_RETURN_PARTIAL_STATE(partial);
 }
 
 /* ---------- The end ---------- */
@@ -679,7 +686,7 @@ finish(const FitState *state, const RowSet *set, FittedModel *model)
 	request.spread = state->spread;
 	memcpy(request.prior, state->prior, sizeof(request.prior));
 	request.skipped = (double) state->skipped;
-	if (state->any_litt)
+	if (state->litt != NULL)
 	{
 		ExactSum	sum = *state->litt;
 
@@ -708,15 +715,16 @@ finish(const FitState *state, const RowSet *set, FittedModel *model)
 static Datum
 fit_final(FunctionCallInfo fcinfo, void (*arrange) (const FitState *, RowSet *))
 {
-	FitState   *state = get_state(fcinfo, 0);
+	const FitState *state = partial_state_read(fcinfo, &fit_kind);
 	MemoryContext work;
 	MemoryContext old;
 	RowSet		set;
 	FittedModel model;
 
-	get_aggregate_context(fcinfo);
 	if (state == NULL)
 		report_nothing();
+	if (state->survivors != (arrange != NULL))
+		report_other_rows();
 	work = AllocSetContextCreate(CurrentMemoryContext, "clv fit", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(work);
 	row_table_sorted(&state->table, &set);

@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 
 #include "clv/clv_rows.h"
+#include "state/partial_state.h"
 
 #define FIRST_ROOM	8
 #define ROWS_MAX	(UINT32_C(1) << 30)
@@ -172,7 +173,7 @@ row_table_send(StringInfo buf, const RowTable *table)
 	if (bytes > MaxAllocSize / 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a parallel worker has %u distinct rows, more than it can pass on",
+				 errmsg("a fit has %u distinct rows, more than it can pass on",
 						table->used),
 				 errhint("Set max_parallel_workers_per_gather = 0 for this query.")));
 	enlargeStringInfo(buf, (int) bytes + 4);
@@ -195,22 +196,21 @@ row_table_receive(RowTable *table, StringInfo buf)
 	uint32		count = pq_getmsgint(buf, 4);
 
 	if (count > (uint32) ((buf->len - buf->cursor) / ROW_WIRE_BYTES))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state is cut off")));
+		report_bad_partial_state("It is cut off.");
 	if (count > 0)
 		row_table_grow(table, count);
 	for (uint32 i = 0; i < count; i++)
 	{
-		double		x = pq_getmsgfloat8(buf);
-		double		t_x = pq_getmsgfloat8(buf);
-		double		T = pq_getmsgfloat8(buf);
+		/* -0 becomes +0, as in row_table_add() */
+		double		x = pq_getmsgfloat8(buf) + 0.0;
+		double		t_x = pq_getmsgfloat8(buf) + 0.0;
+		double		T = pq_getmsgfloat8(buf) + 0.0;
 		double		unit = pq_getmsgfloat8(buf);
 		int64		n = pq_getmsgint64(buf);
 
 		if (!isfinite(x) || !isfinite(t_x) || !isfinite(T) || !isfinite(unit) ||
 			!(unit > 0) || n < 1 || n > (int64) WHOLE_MAX)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-							errmsg("an aggregate state has a row out of range")));
+			report_bad_partial_state("A row of it is out of range.");
 		row_table_count(table, x, t_x, T, unit, n);
 	}
 }

@@ -12,25 +12,19 @@ CREATE TYPE customer_tier.dimension_distribution AS (
 COMMENT ON TYPE customer_tier.dimension_distribution IS
     'how the values of one dimension are distributed: what scale_stats() gives, and what percentile_scale() gives';
 
-CREATE FUNCTION customer_tier.distributions_accum(internal, raw double precision[])
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'distributions_accum';
-CREATE FUNCTION customer_tier.distributions_combine(internal, internal)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'distributions_combine';
-CREATE FUNCTION customer_tier.distributions_serialize(internal)
-RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'distributions_serialize';
-CREATE FUNCTION customer_tier.distributions_deserialize(bytea, internal)
-RETURNS internal LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'distributions_deserialize';
-CREATE FUNCTION customer_tier.dimension_distributions_final(internal)
+CREATE FUNCTION customer_tier.distributions_accum(state customer_tier.partial_state, raw double precision[])
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'distributions_accum';
+CREATE FUNCTION customer_tier.distributions_combine(state customer_tier.partial_state, other customer_tier.partial_state)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'distributions_combine';
+CREATE FUNCTION customer_tier.dimension_distributions_final(state customer_tier.partial_state)
 RETURNS customer_tier.dimension_distribution[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'dimension_distributions_final';
 
 CREATE AGGREGATE customer_tier.dimension_distributions(raw double precision[]) (
     SFUNC = customer_tier.distributions_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 65536,
     FINALFUNC = customer_tier.dimension_distributions_final,
     COMBINEFUNC = customer_tier.distributions_combine,
-    SERIALFUNC = customer_tier.distributions_serialize,
-    DESERIALFUNC = customer_tier.distributions_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.dimension_distributions(double precision[]) IS
     'how each element of the arrays is distributed, one row an element; missing (NULL) and infinite values are left out. Every array has the same length, at most 100';

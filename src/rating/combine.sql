@@ -1,38 +1,30 @@
 -- Many numbers of one customer made one score, and a score made a grade.
 
 -- One state for all aggregates over rows of criteria, those of weights.sql as well.
-CREATE FUNCTION customer_tier.criteria_combine(internal, internal)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'criteria_combine';
-CREATE FUNCTION customer_tier.criteria_serialize(internal)
-RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'criteria_serialize';
-CREATE FUNCTION customer_tier.criteria_deserialize(bytea, internal)
-RETURNS internal LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'criteria_deserialize';
+CREATE FUNCTION customer_tier.criteria_combine(state customer_tier.partial_state, other customer_tier.partial_state)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'criteria_combine';
 
-CREATE FUNCTION customer_tier.topsis_scale_accum(internal, raw double precision[], higher_is_better boolean[])
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'topsis_scale_accum';
-CREATE FUNCTION customer_tier.topsis_scale_accum(internal, raw double precision[], higher_is_better boolean[], normalisation text)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'topsis_scale_accum';
-CREATE FUNCTION customer_tier.topsis_scale_final(internal)
+CREATE FUNCTION customer_tier.topsis_scale_accum(state customer_tier.partial_state, raw double precision[], higher_is_better boolean[])
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'topsis_scale_accum';
+CREATE FUNCTION customer_tier.topsis_scale_accum(state customer_tier.partial_state, raw double precision[], higher_is_better boolean[], normalisation text)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'topsis_scale_accum';
+CREATE FUNCTION customer_tier.topsis_scale_final(state customer_tier.partial_state)
 RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'topsis_scale_final';
 CREATE AGGREGATE customer_tier.topsis_scale(raw double precision[], higher_is_better boolean[]) (
     SFUNC = customer_tier.topsis_scale_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 6000,
     FINALFUNC = customer_tier.topsis_scale_final,
     COMBINEFUNC = customer_tier.criteria_combine,
-    SERIALFUNC = customer_tier.criteria_serialize,
-    DESERIALFUNC = customer_tier.criteria_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.topsis_scale(double precision[], boolean[]) IS
     'what topsis() measures on, from the values of all customers, an array each: for n criteria n norms (root of the sum of squares), the n best and the n worst values';
 CREATE AGGREGATE customer_tier.topsis_scale(raw double precision[], higher_is_better boolean[], normalisation text) (
     SFUNC = customer_tier.topsis_scale_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 6000,
     FINALFUNC = customer_tier.topsis_scale_final,
     COMBINEFUNC = customer_tier.criteria_combine,
-    SERIALFUNC = customer_tier.criteria_serialize,
-    DESERIALFUNC = customer_tier.criteria_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.topsis_scale(double precision[], boolean[], text) IS
     'what topsis() measures on, with normalisation ''vector'' (norms are roots of sums of squares) or ''min_max'' (norms are ranges)';

@@ -16,25 +16,19 @@ CREATE TYPE customer_tier.woe_bin AS (
 COMMENT ON TYPE customer_tier.woe_bin IS
     'a bin of a feature: number from 1 (0: the customers without a value), bounds (lower exclusive, upper inclusive, in the unit of the feature), customers of the good and of the bad outcome, weight of evidence ln((good / all good) / (bad / all bad)), and its part of the information value';
 
-CREATE FUNCTION customer_tier.woe_accum(internal, value double precision, bad boolean, bins integer)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'woe_accum';
-CREATE FUNCTION customer_tier.outcomes_combine(internal, internal)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'outcomes_combine';
-CREATE FUNCTION customer_tier.outcomes_serialize(internal)
-RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'outcomes_serialize';
-CREATE FUNCTION customer_tier.outcomes_deserialize(bytea, internal)
-RETURNS internal LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'outcomes_deserialize';
-CREATE FUNCTION customer_tier.woe_bins_final(internal)
+CREATE FUNCTION customer_tier.woe_accum(state customer_tier.partial_state, value double precision, bad boolean, bins integer)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'woe_accum';
+CREATE FUNCTION customer_tier.outcomes_combine(state customer_tier.partial_state, other customer_tier.partial_state)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'outcomes_combine';
+CREATE FUNCTION customer_tier.woe_bins_final(state customer_tier.partial_state)
 RETURNS customer_tier.woe_bin[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'woe_bins_final';
 
 CREATE AGGREGATE customer_tier.woe_bins(value double precision, bad boolean, bins integer) (
     SFUNC = customer_tier.woe_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 4096,
     FINALFUNC = customer_tier.woe_bins_final,
     COMBINEFUNC = customer_tier.outcomes_combine,
-    SERIALFUNC = customer_tier.outcomes_serialize,
-    DESERIALFUNC = customer_tier.outcomes_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.woe_bins(double precision, boolean, integer) IS
     'at most this many bins of a feature, of nearly equal numbers of customers and never between equal values, with the weight of evidence of each; customers without a value have a bin of their own, rows without an outcome are skipped; a bin without good or without bad ones gets half a customer more of both';
@@ -76,56 +70,46 @@ RETURNS customer_tier.logit_model LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS '
 COMMENT ON FUNCTION customer_tier.logit_model(double precision, double precision[]) IS
     'a model of known coefficients, of ln odds bad:good';
 
-CREATE FUNCTION customer_tier.logit_combine(internal, internal)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'logit_combine';
-CREATE FUNCTION customer_tier.logit_serialize(internal)
-RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'logit_serialize';
-CREATE FUNCTION customer_tier.logit_deserialize(bytea, internal)
-RETURNS internal LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'logit_deserialize';
-CREATE FUNCTION customer_tier.logit_final(internal)
+CREATE FUNCTION customer_tier.logit_combine(state customer_tier.partial_state, other customer_tier.partial_state)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'logit_combine';
+CREATE FUNCTION customer_tier.logit_final(state customer_tier.partial_state)
 RETURNS customer_tier.logit_model LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'logit_final';
 
-CREATE FUNCTION customer_tier.logit_accum(internal, bad boolean, features double precision[])
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'logit_accum';
+CREATE FUNCTION customer_tier.logit_accum(state customer_tier.partial_state, bad boolean, features double precision[])
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'logit_accum';
 
 CREATE AGGREGATE customer_tier.logit_fit(bad boolean, features double precision[]) (
     SFUNC = customer_tier.logit_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 65536,
     FINALFUNC = customer_tier.logit_final,
     COMBINEFUNC = customer_tier.logit_combine,
-    SERIALFUNC = customer_tier.logit_serialize,
-    DESERIALFUNC = customer_tier.logit_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.logit_fit(boolean, double precision[]) IS
     'logistic regression of ln odds bad:good on the features, by maximum likelihood: a row a customer';
 
-CREATE FUNCTION customer_tier.logit_accum(internal, bad boolean, features double precision[], weight double precision)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'logit_accum';
+CREATE FUNCTION customer_tier.logit_accum(state customer_tier.partial_state, bad boolean, features double precision[], weight double precision)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'logit_accum';
 
 CREATE AGGREGATE customer_tier.logit_fit(bad boolean, features double precision[], weight double precision) (
     SFUNC = customer_tier.logit_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 65536,
     FINALFUNC = customer_tier.logit_final,
     COMBINEFUNC = customer_tier.logit_combine,
-    SERIALFUNC = customer_tier.logit_serialize,
-    DESERIALFUNC = customer_tier.logit_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.logit_fit(boolean, double precision[], double precision) IS
     'logistic regression of ln odds bad:good on the features, by maximum likelihood: a row a customer; weight = customers that a row stands for';
 
-CREATE FUNCTION customer_tier.logit_accum(internal, bad boolean, features double precision[], weight double precision, penalty double precision)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'logit_accum';
+CREATE FUNCTION customer_tier.logit_accum(state customer_tier.partial_state, bad boolean, features double precision[], weight double precision, penalty double precision)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'logit_accum';
 
 CREATE AGGREGATE customer_tier.logit_fit(bad boolean, features double precision[], weight double precision, penalty double precision) (
     SFUNC = customer_tier.logit_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 65536,
     FINALFUNC = customer_tier.logit_final,
     COMBINEFUNC = customer_tier.logit_combine,
-    SERIALFUNC = customer_tier.logit_serialize,
-    DESERIALFUNC = customer_tier.logit_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.logit_fit(boolean, double precision[], double precision, double precision) IS
     'logistic regression of ln odds bad:good on the features, by maximum likelihood: a row a customer; weight = customers that a row stands for; penalty = ridge penalty on the coefficients of the standardised features (penalty / 2 times the sum of their squares), 0 for none';
@@ -184,66 +168,58 @@ COMMENT ON FUNCTION customer_tier.points_table(customer_tier.logit_model, intege
 
 -- ---------- How well a score tells good from bad ----------
 
-CREATE FUNCTION customer_tier.discrimination_accum(internal, score double precision, bad boolean)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'discrimination_accum';
-CREATE FUNCTION customer_tier.discrimination_auc_final(internal)
+CREATE FUNCTION customer_tier.discrimination_accum(state customer_tier.partial_state, score double precision, bad boolean)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'discrimination_accum';
+CREATE FUNCTION customer_tier.discrimination_auc_final(state customer_tier.partial_state)
 RETURNS double precision LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'discrimination_auc_final';
-CREATE FUNCTION customer_tier.discrimination_ks_final(internal)
+CREATE FUNCTION customer_tier.discrimination_ks_final(state customer_tier.partial_state)
 RETURNS double precision LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'discrimination_ks_final';
-CREATE FUNCTION customer_tier.discrimination_gini_final(internal)
+CREATE FUNCTION customer_tier.discrimination_gini_final(state customer_tier.partial_state)
 RETURNS double precision LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'discrimination_gini_final';
 
 CREATE AGGREGATE customer_tier.auc(score double precision, bad boolean) (
     SFUNC = customer_tier.discrimination_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 4096,
     FINALFUNC = customer_tier.discrimination_auc_final,
     COMBINEFUNC = customer_tier.outcomes_combine,
-    SERIALFUNC = customer_tier.outcomes_serialize,
-    DESERIALFUNC = customer_tier.outcomes_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.auc(double precision, boolean) IS
     'probability that a good customer has a higher score than a bad one, ties by half: 0.5 tells nothing, 1 everything; NULL when an outcome is missing';
 
 CREATE AGGREGATE customer_tier.ks(score double precision, bad boolean) (
     SFUNC = customer_tier.discrimination_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 4096,
     FINALFUNC = customer_tier.discrimination_ks_final,
     COMBINEFUNC = customer_tier.outcomes_combine,
-    SERIALFUNC = customer_tier.outcomes_serialize,
-    DESERIALFUNC = customer_tier.outcomes_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.ks(double precision, boolean) IS
     'largest distance (0 to 1) between the distributions of the scores of good and of bad customers; NULL when an outcome is missing';
 
 CREATE AGGREGATE customer_tier.gini(score double precision, bad boolean) (
     SFUNC = customer_tier.discrimination_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 4096,
     FINALFUNC = customer_tier.discrimination_gini_final,
     COMBINEFUNC = customer_tier.outcomes_combine,
-    SERIALFUNC = customer_tier.outcomes_serialize,
-    DESERIALFUNC = customer_tier.outcomes_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.gini(double precision, boolean) IS
     'accuracy ratio of a score, 2 auc - 1: 0 tells nothing, 1 everything; NULL when an outcome is missing';
 
 -- ---------- Concentration ----------
 
-CREATE FUNCTION customer_tier.concentration_accum(internal, x double precision)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'concentration_accum';
-CREATE FUNCTION customer_tier.concentration_final(internal)
+CREATE FUNCTION customer_tier.concentration_accum(state customer_tier.partial_state, x double precision)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'concentration_accum';
+CREATE FUNCTION customer_tier.concentration_final(state customer_tier.partial_state)
 RETURNS double precision LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'concentration_final';
 
 CREATE AGGREGATE customer_tier.gini_concentration(x double precision) (
     SFUNC = customer_tier.concentration_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 4096,
     FINALFUNC = customer_tier.concentration_final,
     COMBINEFUNC = customer_tier.population_combine,
-    SERIALFUNC = customer_tier.population_serialize,
-    DESERIALFUNC = customer_tier.population_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.gini_concentration(double precision) IS
     'Gini coefficient of how unequally a total is spread, 0 (equally) to (n - 1) / n (one has it all); NULL when a value is below 0 or all are 0';

@@ -23,6 +23,7 @@
 
 #include "numerics/total.h"
 #include "rating/outcomes.h"
+#include "rating/population.h"
 #include "rating/rating_args.h"
 #include "value_list.h"
 
@@ -36,11 +37,11 @@ PG_FUNCTION_INFO_V1(concentration_final);
 /* Rows between two looks at whether the query was cancelled. */
 #define INTERRUPT_EVERY 65536
 
-/* discrimination_accum(state internal, score float8, bad boolean) -> internal */
+/* discrimination_accum(state partial_state, score float8, bad boolean) -> partial_state */
 Datum
 discrimination_accum(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(outcomes_add(fcinfo, 0, "a score"));
+	PG_RETURN_PARTIAL_STATE(outcomes_add(fcinfo, 0, "a score"));
 }
 
 /* Of all pairs of a good and a bad customer: */
@@ -55,17 +56,13 @@ typedef struct Pairs
 static bool
 compare_outcomes(FunctionCallInfo fcinfo, Pairs *result)
 {
-	const Outcomes *state;
+	const Outcomes *state = partial_state_read(fcinfo, &outcomes_kind);
 	SortedOutcomes sorted;
 	int64		good = 0;
 	int64		bad = 0;
 	__int128	largest = 0;
 
-	get_aggregate_context(fcinfo);
-	if (PG_ARGISNULL(0))
-		return false;
-	state = (const Outcomes *) PG_GETARG_POINTER(0);
-	if (state->good->count == 0 || state->bad->count == 0)
+	if (state == NULL || state->good->count == 0 || state->bad->count == 0)
 		return false;
 
 	sorted = outcomes_sorted(state);
@@ -135,12 +132,11 @@ discrimination_ks_final(PG_FUNCTION_ARGS)
 
 /* ---------- Concentration ---------- */
 
-/* concentration_accum(state internal, x float8) -> internal */
+/* concentration_accum(state partial_state, x float8) -> partial_state */
 Datum
 concentration_accum(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	ValueList  *list = PG_ARGISNULL(0) ? NULL : (ValueList *) PG_GETARG_POINTER(0);
+	PartialState *partial = partial_state_update(fcinfo, &population_kind);
 
 	if (!PG_ARGISNULL(1))
 	{
@@ -150,13 +146,11 @@ concentration_accum(PG_FUNCTION_ARGS)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("a share of a total must not be %s", number_text(x)),
 							errhint("Leave such rows out, or make the value NULL.")));
-		if (list == NULL)
-			list = value_list_create(context, 0);
-		value_list_add(list, x);
+		if (partial == NULL)
+			partial = population_create(fcinfo);
+		value_list_add(partial->state, x);
 	}
-	if (list == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_POINTER(list);
+	PG_RETURN_PARTIAL_STATE(partial);
 }
 
 /*
@@ -170,23 +164,19 @@ concentration_accum(PG_FUNCTION_ARGS)
 Datum
 concentration_final(PG_FUNCTION_ARGS)
 {
-	ValueList  *list;
+	ValueList  *list = partial_state_read(fcinfo, &population_kind);
 	double	   *sorted;
 	int			exponent;
 	int64		n;
 	Total		sum = {0, 0};
 	Total		moment = {0, 0};
 
-	get_aggregate_context(fcinfo);
-	if (PG_ARGISNULL(0))
+	if (list == NULL || list->count == 0)
 		PG_RETURN_NULL();
-	list = (ValueList *) PG_GETARG_POINTER(0);
 	n = list->count;
-	if (n == 0)
-		PG_RETURN_NULL();
 	sorted = value_list_sorted(list);
-	/* with a value below 0, or only zeros, there are no shares */
-	if (sorted[0] < 0 || sorted[n - 1] <= 0)
+	/* with a value below 0, only zeros, or an infinite one, there are no shares */
+	if (sorted[0] < 0 || sorted[n - 1] <= 0 || isinf(sorted[n - 1]))
 		PG_RETURN_NULL();
 	frexp(sorted[n - 1], &exponent);
 	for (int64 i = 0; i < n; i++)

@@ -20,11 +20,10 @@
 #include "rating/card.h"
 #include "rating/percentile.h"
 #include "rating/scale_stats.h"
+#include "state/partial_state.h"
 
 PG_FUNCTION_INFO_V1(distributions_accum);
 PG_FUNCTION_INFO_V1(distributions_combine);
-PG_FUNCTION_INFO_V1(distributions_serialize);
-PG_FUNCTION_INFO_V1(distributions_deserialize);
 PG_FUNCTION_INFO_V1(dimension_distributions_final);
 
 typedef struct Distributions
@@ -45,25 +44,70 @@ distributions_create(MemoryContext context, int count)
 	return state;
 }
 
-/* distributions_accum(state internal, raw float8[]) -> internal */
+/* How many dimensions, and each list as it writes itself. */
+static void
+distributions_serialize(StringInfo buf, const void *state)
+{
+	const Distributions *distributions = state;
+
+	pq_sendint32(buf, distributions->count);
+	for (int i = 0; i < distributions->count; i++)
+		value_list_send(buf, distributions->list[i]);
+}
+
+static void *
+distributions_deserialize(StringInfo buf)
+{
+	int			count = (int) pq_getmsgint(buf, 4);
+	Distributions *distributions;
+
+	if (count < 0 || count > DIMENSIONS_MAX)
+		report_bad_partial_state("Its number of dimensions is out of range.");
+	distributions = palloc0(offsetof(Distributions, list) + count * sizeof(ValueList *));
+	distributions->count = count;
+	for (int i = 0; i < count; i++)
+	{
+		distributions->list[i] = value_list_receive(buf);
+		if (distributions->list[i]->parameter != 0)
+			report_bad_partial_state("A dimension of it has a parameter.");
+	}
+	return distributions;
+}
+
+static void
+distributions_add(void *state, const void *other)
+{
+	Distributions *distributions = state;
+	const Distributions *more = other;
+
+	check_same_length(more->count, distributions->count, "the row before");
+	for (int i = 0; i < distributions->count; i++)
+		value_list_append(distributions->list[i], more->list[i]);
+}
+
+static const PartialStateKind distributions_kind = {
+	PARTIAL_STATE_DISTRIBUTIONS, distributions_serialize, distributions_deserialize, distributions_add
+};
+
+/* distributions_accum(state partial_state, raw float8[]) -> partial_state */
 Datum
 distributions_accum(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	Distributions *state = PG_ARGISNULL(0) ? NULL : (Distributions *) PG_GETARG_POINTER(0);
+	PartialState *partial = partial_state_update(fcinfo, &distributions_kind);
+	Distributions *state;
 	Float8Array values;
 	const double *next;
 
 	if (PG_ARGISNULL(1))
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
+		PG_RETURN_PARTIAL_STATE(partial);
 	float8_array_view(&values, PG_GETARG_DATUM(1));
 	check_values(&values);
-	if (state == NULL)
-		state = distributions_create(context, values.count);
+	if (partial == NULL)
+	{
+		partial = partial_state_create(fcinfo, &distributions_kind);
+		partial->state = distributions_create(partial->header.eoh_context, values.count);
+	}
+	state = partial->state;
 	check_same_length(values.count, state->count, "the row before");
 
 	next = values.values;
@@ -76,93 +120,20 @@ distributions_accum(PG_FUNCTION_ARGS)
 			value_list_add(state->list[i], *next);
 		next++;
 	}
-	PG_RETURN_POINTER(state);
+	PG_RETURN_PARTIAL_STATE(partial);
 }
 
 Datum
 distributions_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	Distributions *state = PG_ARGISNULL(0) ? NULL : (Distributions *) PG_GETARG_POINTER(0);
-
-	if (!PG_ARGISNULL(1))
-	{
-		Distributions *other = (Distributions *) PG_GETARG_POINTER(1);
-
-		if (state == NULL)
-			state = distributions_create(context, other->count);
-		check_same_length(other->count, state->count, "the row before");
-		for (int i = 0; i < state->count; i++)
-			value_list_append(state->list[i], other->list[i]);
-	}
-	if (state == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_POINTER(state);
-}
-
-/* How many dimensions, and each list as it writes itself, after its length. */
-Datum
-distributions_serialize(PG_FUNCTION_ARGS)
-{
-	Distributions *state = (Distributions *) PG_GETARG_POINTER(0);
-	StringInfoData buf;
-
-	get_aggregate_context(fcinfo);
-	pq_begintypsend(&buf);
-	pq_sendint32(&buf, state->count);
-	for (int i = 0; i < state->count; i++)
-	{
-		bytea	   *values = value_list_serialize(state->list[i]);
-
-		pq_sendint32(&buf, VARSIZE(values));
-		pq_sendbytes(&buf, (char *) values, VARSIZE(values));
-		pfree(values);
-	}
-	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
-}
-
-Datum
-distributions_deserialize(PG_FUNCTION_ARGS)
-{
-	bytea	   *bytes;
-	StringInfoData buf;
-	Distributions *state;
-	int			count;
-
-	get_aggregate_context(fcinfo);
-	bytes = PG_GETARG_BYTEA_PP(0);
-	buf.data = VARDATA_ANY(bytes);
-	buf.len = buf.maxlen = VARSIZE_ANY_EXHDR(bytes);
-	buf.cursor = 0;
-	count = (int) pq_getmsgint(&buf, 4);
-	if (count < 0 || count > DIMENSIONS_MAX)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state contains an impossible count")));
-	state = distributions_create(CurrentMemoryContext, count);
-	for (int i = 0; i < count; i++)
-	{
-		int			length = (int) pq_getmsgint(&buf, 4);
-		bytea	   *values;
-
-		if (length < VARHDRSZ || length > buf.len - buf.cursor)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-							errmsg("an aggregate state is cut off")));
-		/* a copy of its own, aligned; of the length that is there, whatever it says */
-		values = palloc(length);
-		memcpy(values, pq_getmsgbytes(&buf, length), length);
-		SET_VARSIZE(values, length);
-		state->list[i] = value_list_deserialize(values, CurrentMemoryContext);
-		pfree(values);
-	}
-	pq_getmsgend(&buf);
-	PG_RETURN_POINTER(state);
+	return partial_state_combine(fcinfo, &distributions_kind);
 }
 
 /* One row a dimension: scale_stats, and the distribution. */
 Datum
 dimension_distributions_final(PG_FUNCTION_ARGS)
 {
-	Distributions *state;
+	const Distributions *state = partial_state_read(fcinfo, &distributions_kind);
 	Oid			row_type;
 	TupleDesc	desc;
 	Datum	   *rows;
@@ -171,11 +142,10 @@ dimension_distributions_final(PG_FUNCTION_ARGS)
 	char		alignment;
 	ArrayType  *result;
 
-	get_aggregate_context(fcinfo);
-	if (PG_ARGISNULL(0))
+	if (state == NULL)
 		PG_RETURN_NULL();
-	state = (Distributions *) PG_GETARG_POINTER(0);
-	row_type = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
+	/* of the function, since who combines states need not call it in an expression */
+	row_type = get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid));
 	desc = lookup_rowtype_tupdesc(row_type, -1);
 	if (desc->natts != SCALE_STATS + 1)
 		elog(ERROR, "dimension_distributions does not return its rows");

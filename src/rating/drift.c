@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 
 #include "rating/counts.h"
+#include "state/partial_state.h"
 #include "value_list.h"
 
 PG_FUNCTION_INFO_V1(drift_psi);
@@ -30,8 +31,6 @@ PG_FUNCTION_INFO_V1(drift_psi_alarm);
 PG_FUNCTION_INFO_V1(drift_ks_distance);
 PG_FUNCTION_INFO_V1(bin_counts_accum);
 PG_FUNCTION_INFO_V1(bin_counts_combine);
-PG_FUNCTION_INFO_V1(bin_counts_serialize);
-PG_FUNCTION_INFO_V1(bin_counts_deserialize);
 PG_FUNCTION_INFO_V1(bin_counts_final);
 
 /* ---------- Counts ---------- */
@@ -165,7 +164,6 @@ drift_ks_distance(PG_FUNCTION_ARGS)
 
 /* ---------- bin_counts ---------- */
 
-#define STATE_VERSION 1
 #define CUTS_MAX 10000
 
 typedef struct BinCounts
@@ -175,6 +173,7 @@ typedef struct BinCounts
 	int64	   *count;			/* one more than cuts */
 } BinCounts;
 
+/* The cut points are copied, or left open where there is nothing to copy. */
 static BinCounts *
 bin_counts_create(MemoryContext context, const double *cut, int cuts)
 {
@@ -182,16 +181,10 @@ bin_counts_create(MemoryContext context, const double *cut, int cuts)
 
 	state->cuts = cuts;
 	state->cut = MemoryContextAlloc(context, Max(cuts, 1) * sizeof(double));
-	if (cuts > 0)
+	if (cut != NULL && cuts > 0)
 		memcpy(state->cut, cut, cuts * sizeof(double));
 	state->count = MemoryContextAllocZero(context, (cuts + 1) * sizeof(int64));
 	return state;
-}
-
-static BinCounts *
-get_state(FunctionCallInfo fcinfo, int argument)
-{
-	return PG_ARGISNULL(argument) ? NULL : (BinCounts *) PG_GETARG_POINTER(argument);
 }
 
 static bool
@@ -230,12 +223,57 @@ check_cuts(const Float8Array *cuts)
 						errmsg("cut points must be sorted, and none of them NaN")));
 }
 
-/* bin_counts_accum(state internal, value float8, cuts float8[]) -> internal */
+static void
+bin_counts_serialize(StringInfo buf, const void *state)
+{
+	const BinCounts *bins = state;
+
+	pq_sendint32(buf, bins->cuts);
+	for (int i = 0; i < bins->cuts; i++)
+		pq_sendfloat8(buf, bins->cut[i]);
+	for (int i = 0; i <= bins->cuts; i++)
+		pq_sendint64(buf, bins->count[i]);
+}
+
+static void *
+bin_counts_deserialize(StringInfo buf)
+{
+	int			cuts = (int) pq_getmsgint(buf, 4);
+	BinCounts  *bins;
+
+	if (cuts < 0 || cuts > CUTS_MAX)
+		report_bad_partial_state("Its number of cut points is out of range.");
+	bins = bin_counts_create(CurrentMemoryContext, NULL, cuts);
+	for (int i = 0; i < cuts; i++)
+		bins->cut[i] = pq_getmsgfloat8(buf);
+	for (int i = 0; i <= cuts; i++)
+		bins->count[i] = partial_state_get_count(buf);
+	if (!are_ascending(bins->cut, cuts))
+		report_bad_partial_state("Its cut points do not ascend.");
+	return bins;
+}
+
+static void
+bin_counts_add(void *state, const void *other)
+{
+	BinCounts  *bins = state;
+	const BinCounts *more = other;
+
+	check_same_cuts(bins, more->cut, more->cuts);
+	for (int i = 0; i <= bins->cuts; i++)
+		partial_state_add_count(&bins->count[i], more->count[i]);
+}
+
+static const PartialStateKind bin_counts_kind = {
+	PARTIAL_STATE_BIN_COUNTS, bin_counts_serialize, bin_counts_deserialize, bin_counts_add
+};
+
+/* bin_counts_accum(state partial_state, value float8, cuts float8[]) -> partial_state */
 Datum
 bin_counts_accum(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	BinCounts  *state = get_state(fcinfo, 0);
+	PartialState *partial = partial_state_update(fcinfo, &bin_counts_kind);
+	BinCounts  *state;
 	Float8Array cuts;
 	double		value;
 	int			low = 0;
@@ -245,19 +283,18 @@ bin_counts_accum(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("cut points must not be NULL")));
 	float8_array_view_kept(&cuts, fcinfo, 2);
-	if (state == NULL)
+	if (partial == NULL)
 	{
 		check_cuts(&cuts);
-		state = bin_counts_create(context, cuts.values, cuts.count);
+		partial = partial_state_create(fcinfo, &bin_counts_kind);
+		partial->state = bin_counts_create(partial->header.eoh_context, cuts.values, cuts.count);
 	}
-	else
-	{
-		if (cuts.has_null)
-			check_cuts(&cuts);
-		check_same_cuts(state, cuts.values, cuts.count);
-	}
+	else if (cuts.has_null)
+		check_cuts(&cuts);
+	state = partial->state;
+	check_same_cuts(state, cuts.values, cuts.count);
 	if (PG_ARGISNULL(1))
-		PG_RETURN_POINTER(state);
+		PG_RETURN_PARTIAL_STATE(partial);
 	value = PG_GETARG_FLOAT8(1);
 	if (isnan(value))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -275,99 +312,23 @@ bin_counts_accum(PG_FUNCTION_ARGS)
 			high = middle;
 	}
 	state->count[low]++;
-	PG_RETURN_POINTER(state);
+	PG_RETURN_PARTIAL_STATE(partial);
 }
 
 Datum
 bin_counts_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	BinCounts  *state = get_state(fcinfo, 0);
-	const BinCounts *other = get_state(fcinfo, 1);
-
-	if (other == NULL)
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
-	if (state == NULL)
-		state = bin_counts_create(context, other->cut, other->cuts);
-	else
-		check_same_cuts(state, other->cut, other->cuts);
-	for (int i = 0; i <= state->cuts; i++)
-		state->count[i] += other->count[i];
-	PG_RETURN_POINTER(state);
-}
-
-Datum
-bin_counts_serialize(PG_FUNCTION_ARGS)
-{
-	BinCounts  *state = (BinCounts *) PG_GETARG_POINTER(0);
-	StringInfoData buf;
-
-	get_aggregate_context(fcinfo);
-	pq_begintypsend(&buf);
-	pq_sendbyte(&buf, STATE_VERSION);
-	pq_sendint32(&buf, state->cuts);
-	for (int i = 0; i < state->cuts; i++)
-		pq_sendfloat8(&buf, state->cut[i]);
-	for (int i = 0; i <= state->cuts; i++)
-		pq_sendint64(&buf, state->count[i]);
-	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
-}
-
-Datum
-bin_counts_deserialize(PG_FUNCTION_ARGS)
-{
-	bytea	   *bytes;
-	StringInfoData buf;
-	BinCounts  *state;
-	int32		cuts;
-	bool		ok = true;
-
-	get_aggregate_context(fcinfo);
-	bytes = PG_GETARG_BYTEA_PP(0);
-	buf.data = VARDATA_ANY(bytes);
-	buf.len = VARSIZE_ANY_EXHDR(bytes);
-	buf.maxlen = buf.len;
-	buf.cursor = 0;
-
-	if (pq_getmsgbyte(&buf) != STATE_VERSION)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("unknown version of an aggregate state")));
-	cuts = (int32) pq_getmsgint(&buf, 4);
-	if (cuts < 0 || cuts > CUTS_MAX)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state contains an impossible count")));
-	state = bin_counts_create(CurrentMemoryContext, NULL, 0);
-	state->cuts = cuts;
-	state->cut = palloc(Max(cuts, 1) * sizeof(double));
-	state->count = palloc((cuts + 1) * sizeof(int64));
-	for (int i = 0; i < cuts; i++)
-		state->cut[i] = pq_getmsgfloat8(&buf);
-	for (int i = 0; i <= cuts; i++)
-	{
-		state->count[i] = pq_getmsgint64(&buf);
-		ok = ok && state->count[i] >= 0;
-	}
-	if (!ok || !are_ascending(state->cut, cuts))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state contains an impossible count")));
-	pq_getmsgend(&buf);
-	PG_RETURN_POINTER(state);
+	return partial_state_combine(fcinfo, &bin_counts_kind);
 }
 
 Datum
 bin_counts_final(PG_FUNCTION_ARGS)
 {
-	BinCounts  *state;
+	const BinCounts *state = partial_state_read(fcinfo, &bin_counts_kind);
 	Datum	   *counts;
 
-	get_aggregate_context(fcinfo);
-	if (PG_ARGISNULL(0))
+	if (state == NULL)
 		PG_RETURN_NULL();
-	state = (BinCounts *) PG_GETARG_POINTER(0);
 	counts = palloc((state->cuts + 1) * sizeof(Datum));
 	for (int i = 0; i <= state->cuts; i++)
 		counts[i] = Int64GetDatum(state->count[i]);

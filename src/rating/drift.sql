@@ -15,25 +15,19 @@ RETURNS double precision LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PA
 COMMENT ON FUNCTION customer_tier.ks_distance(bigint[], bigint[]) IS
     'largest difference (0 to 1) of the cumulative shares of two populations counted in the same bins';
 
-CREATE FUNCTION customer_tier.bin_counts_accum(internal, value double precision, cuts double precision[])
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'bin_counts_accum';
-CREATE FUNCTION customer_tier.bin_counts_combine(internal, internal)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'bin_counts_combine';
-CREATE FUNCTION customer_tier.bin_counts_serialize(internal)
-RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bin_counts_serialize';
-CREATE FUNCTION customer_tier.bin_counts_deserialize(bytea, internal)
-RETURNS internal LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bin_counts_deserialize';
-CREATE FUNCTION customer_tier.bin_counts_final(internal)
+CREATE FUNCTION customer_tier.bin_counts_accum(state customer_tier.partial_state, value double precision, cuts double precision[])
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'bin_counts_accum';
+CREATE FUNCTION customer_tier.bin_counts_combine(state customer_tier.partial_state, other customer_tier.partial_state)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'bin_counts_combine';
+CREATE FUNCTION customer_tier.bin_counts_final(state customer_tier.partial_state)
 RETURNS bigint[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'bin_counts_final';
 
 CREATE AGGREGATE customer_tier.bin_counts(value double precision, cuts double precision[]) (
     SFUNC = customer_tier.bin_counts_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 1024,
     FINALFUNC = customer_tier.bin_counts_final,
     COMBINEFUNC = customer_tier.bin_counts_combine,
-    SERIALFUNC = customer_tier.bin_counts_serialize,
-    DESERIALFUNC = customer_tier.bin_counts_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.bin_counts(double precision, double precision[]) IS
     'number of values in each of the bins that cut points make: element i counts those with score(value, cuts) = i; NULL values are left out';

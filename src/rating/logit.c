@@ -22,15 +22,12 @@
 #include "rating/logit_model.h"
 #include "rating/logit_rows.h"
 #include "rating/rating_args.h"
+#include "state/partial_state.h"
 #include "value_list.h"
 
 PG_FUNCTION_INFO_V1(logit_accum);
 PG_FUNCTION_INFO_V1(logit_combine);
-PG_FUNCTION_INFO_V1(logit_serialize);
-PG_FUNCTION_INFO_V1(logit_deserialize);
 PG_FUNCTION_INFO_V1(logit_final);
-
-#define STATE_VERSION 1
 
 typedef struct LogitState
 {
@@ -47,12 +44,6 @@ state_create(MemoryContext context, double penalty)
 	state->penalty = penalty;
 	logit_rows_init(&state->rows, context);
 	return state;
-}
-
-static LogitState *
-get_state(FunctionCallInfo fcinfo, int argument)
-{
-	return PG_ARGISNULL(argument) ? NULL : (LogitState *) PG_GETARG_POINTER(argument);
 }
 
 /* ---------- Rows ---------- */
@@ -124,34 +115,78 @@ check_features(LogitRows *rows, const Float8Array *features)
 	check_same_features(rows->features, features->count);
 }
 
+/* ---------- Partial states ---------- */
+
+static void
+logit_serialize(StringInfo buf, const void *state)
+{
+	const LogitState *logit = state;
+
+	pq_sendfloat8(buf, logit->penalty);
+	pq_sendint64(buf, logit->skipped);
+	logit_rows_send(buf, &logit->rows);
+}
+
+static void *
+logit_deserialize(StringInfo buf)
+{
+	LogitState *logit = state_create(CurrentMemoryContext, pq_getmsgfloat8(buf));
+
+	if (!(logit->penalty >= 0 && logit->penalty <= DBL_MAX))
+		report_bad_partial_state("Its penalty is out of range.");
+	logit->skipped = partial_state_get_count(buf);
+	logit_rows_receive(&logit->rows, buf);
+	return logit;
+}
+
+static void
+logit_add(void *state, const void *other)
+{
+	LogitState *logit = state;
+	const LogitState *more = other;
+
+	check_same_penalty(logit->penalty, more->penalty);
+	if (logit->rows.features == 0)
+		logit->rows.features = more->rows.features;
+	else if (more->rows.features > 0)
+		check_same_features(logit->rows.features, more->rows.features);
+	partial_state_add_count(&logit->skipped, more->skipped);
+	logit_rows_merge(&logit->rows, &more->rows);
+}
+
+static const PartialStateKind logit_kind = {PARTIAL_STATE_LOGIT, logit_serialize, logit_deserialize, logit_add};
+
 /* logit_fit(bad boolean, features float8[] [, weight float8 [, penalty float8]]) */
 Datum
 logit_accum(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	LogitState *state = get_state(fcinfo, 0);
+	PartialState *partial = partial_state_update(fcinfo, &logit_kind);
+	LogitState *state;
 	int			arguments = PG_NARGS();
 	double		penalty = arguments > 4 ? get_penalty(fcinfo, 4) : 0;
 	double		weight = 1;
 	Float8Array features;
 	double		row[LOGIT_FEATURES_MAX];
 
-	if (state == NULL)
-		state = state_create(context, penalty);
-	else
-		check_same_penalty(state->penalty, penalty);
+	if (partial == NULL)
+	{
+		partial = partial_state_create(fcinfo, &logit_kind);
+		partial->state = state_create(partial->header.eoh_context, penalty);
+	}
+	state = partial->state;
+	check_same_penalty(state->penalty, penalty);
 
 	if (PG_ARGISNULL(2))
 	{
 		state->skipped++;
-		PG_RETURN_POINTER(state);
+		PG_RETURN_PARTIAL_STATE(partial);
 	}
 	float8_array_view(&features, PG_GETARG_DATUM(2));
 	check_features(&state->rows, &features);
 	if (PG_ARGISNULL(1) || (arguments > 3 && PG_ARGISNULL(3)) || features.has_null)
 	{
 		state->skipped++;
-		PG_RETURN_POINTER(state);
+		PG_RETURN_PARTIAL_STATE(partial);
 	}
 	for (int i = 0; i < features.count; i++)
 	{
@@ -168,77 +203,13 @@ logit_accum(PG_FUNCTION_ARGS)
 		weight = get_weight(fcinfo, 3);
 	if (weight > 0)
 		logit_rows_add(&state->rows, row, PG_GETARG_BOOL(1), weight);
-	PG_RETURN_POINTER(state);
+	PG_RETURN_PARTIAL_STATE(partial);
 }
-
-/* ---------- Partial states ---------- */
 
 Datum
 logit_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	LogitState *state = get_state(fcinfo, 0);
-	const LogitState *other = get_state(fcinfo, 1);
-
-	if (other == NULL)
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
-	if (state == NULL)
-		state = state_create(context, other->penalty);
-	else
-		check_same_penalty(state->penalty, other->penalty);
-	if (state->rows.features == 0)
-		state->rows.features = other->rows.features;
-	else if (other->rows.features > 0)
-		check_same_features(state->rows.features, other->rows.features);
-	state->skipped += other->skipped;
-	logit_rows_merge(&state->rows, &other->rows);
-	PG_RETURN_POINTER(state);
-}
-
-Datum
-logit_serialize(PG_FUNCTION_ARGS)
-{
-	LogitState *state = (LogitState *) PG_GETARG_POINTER(0);
-	StringInfoData buf;
-
-	get_aggregate_context(fcinfo);
-	pq_begintypsend(&buf);
-	pq_sendbyte(&buf, STATE_VERSION);
-	pq_sendfloat8(&buf, state->penalty);
-	pq_sendint64(&buf, state->skipped);
-	logit_rows_send(&buf, &state->rows);
-	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
-}
-
-Datum
-logit_deserialize(PG_FUNCTION_ARGS)
-{
-	bytea	   *bytes;
-	StringInfoData buf;
-	LogitState *state;
-
-	get_aggregate_context(fcinfo);
-	bytes = PG_GETARG_BYTEA_PP(0);
-	buf.data = VARDATA_ANY(bytes);
-	buf.len = VARSIZE_ANY_EXHDR(bytes);
-	buf.maxlen = buf.len;
-	buf.cursor = 0;
-
-	if (pq_getmsgbyte(&buf) != STATE_VERSION)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("unknown version of an aggregate state")));
-	state = state_create(CurrentMemoryContext, pq_getmsgfloat8(&buf));
-	state->skipped = pq_getmsgint64(&buf);
-	if (!(state->penalty >= 0 && state->penalty <= DBL_MAX) || state->skipped < 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state has an option out of range")));
-	logit_rows_receive(&state->rows, &buf);
-	pq_getmsgend(&buf);
-	PG_RETURN_POINTER(state);
+	return partial_state_combine(fcinfo, &logit_kind);
 }
 
 /* ---------- The end ---------- */
@@ -303,7 +274,7 @@ report_status(LogisticStatus status, const LogitRowSet *set, int feature)
 Datum
 logit_final(PG_FUNCTION_ARGS)
 {
-	LogitState *state = get_state(fcinfo, 0);
+	const LogitState *state = partial_state_read(fcinfo, &logit_kind);
 	MemoryContext work;
 	MemoryContext old;
 	LogitRowSet set;
@@ -316,7 +287,6 @@ logit_final(PG_FUNCTION_ARGS)
 	Jsonb	   *json;
 	int			n;
 
-	get_aggregate_context(fcinfo);
 	if (state == NULL || state->rows.used == 0)
 		report_nothing();
 	work = AllocSetContextCreate(CurrentMemoryContext, "logit fit", ALLOCSET_DEFAULT_SIZES);

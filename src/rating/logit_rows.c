@@ -24,6 +24,7 @@
 
 #include "numerics/total.h"
 #include "rating/logit_rows.h"
+#include "state/partial_state.h"
 
 #define FIRST_ROOM	64
 #define ROWS_MAX	((int64) 1 << 30)
@@ -196,7 +197,7 @@ logit_rows_send(StringInfo buf, const LogitRows *rows)
 	if ((Size) doubles > MaxAllocSize / 2 / sizeof(double))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a parallel worker has %lld distinct rows, more than it can pass on",
+				 errmsg("a fit has %lld distinct rows, more than it can pass on",
 						(long long) rows->used),
 				 errhint("Set max_parallel_workers_per_gather = 0 for this query.")));
 	pq_sendint32(buf, rows->features);
@@ -215,8 +216,7 @@ logit_rows_receive(LogitRows *rows, StringInfo buf)
 
 	if (features < 0 || features > LOGIT_FEATURES_MAX || count < 0 || (features == 0 && count > 0) ||
 		count > (int64) ((buf->len - buf->cursor) / ((features + 2) * sizeof(double))))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state is cut off")));
+		report_bad_partial_state("It is cut off.");
 	rows->features = features;
 	if (count > 0)
 		logit_rows_grow(rows, count);
@@ -231,8 +231,7 @@ logit_rows_receive(LogitRows *rows, StringInfo buf)
 		}
 		if (!ok || row[features] == 0 || !(row[features + 1] >= 1) ||
 			row[features + 1] > WHOLE_MAX || row[features + 1] != floor(row[features + 1]))
-			ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-							errmsg("an aggregate state has a row out of range")));
+			report_bad_partial_state("A row of it is out of range.");
 		logit_rows_count(rows, row, row[features], row[features + 1]);
 	}
 }

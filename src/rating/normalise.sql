@@ -12,48 +12,36 @@ RETURNS double precision LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME'
 COMMENT ON FUNCTION customer_tier.value_for_points(double precision, text, double precision[], boolean, text) IS
     'the worst value (the smallest where higher is better, else the largest) that has at least so many dimension_points; infinite when every value has them, NULL when none has';
 
-CREATE FUNCTION customer_tier.range_accum(internal, value double precision, low double precision, high double precision)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'range_accum';
-CREATE FUNCTION customer_tier.range_combine(internal, internal)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'range_combine';
-CREATE FUNCTION customer_tier.range_serialize(internal)
-RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'range_serialize';
-CREATE FUNCTION customer_tier.range_deserialize(bytea, internal)
-RETURNS internal LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'range_deserialize';
-CREATE FUNCTION customer_tier.value_range_final(internal)
+CREATE FUNCTION customer_tier.range_accum(state customer_tier.partial_state, value double precision, low double precision, high double precision)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'range_accum';
+CREATE FUNCTION customer_tier.range_combine(state customer_tier.partial_state, other customer_tier.partial_state)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'range_combine';
+CREATE FUNCTION customer_tier.value_range_final(state customer_tier.partial_state)
 RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'value_range_final';
 
 CREATE AGGREGATE customer_tier.value_range(value double precision, low double precision, high double precision) (
     SFUNC = customer_tier.range_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 4096,
     FINALFUNC = customer_tier.value_range_final,
     COMBINEFUNC = customer_tier.range_combine,
-    SERIALFUNC = customer_tier.range_serialize,
-    DESERIALFUNC = customer_tier.range_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.value_range(double precision, double precision, double precision) IS
     'the scale of ''min_max'': the quantiles low and high (0 to 1; 0 and 1 are minimum and maximum) of the values, as percentile_disc gives them';
 
-CREATE FUNCTION customer_tier.deviation_accum(internal, value double precision)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'deviation_accum';
-CREATE FUNCTION customer_tier.deviation_combine(internal, internal)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'deviation_combine';
-CREATE FUNCTION customer_tier.deviation_serialize(internal)
-RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'deviation_serialize';
-CREATE FUNCTION customer_tier.deviation_deserialize(bytea, internal)
-RETURNS internal LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'deviation_deserialize';
-CREATE FUNCTION customer_tier.mean_deviation_final(internal)
+CREATE FUNCTION customer_tier.deviation_accum(state customer_tier.partial_state, value double precision)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'deviation_accum';
+CREATE FUNCTION customer_tier.deviation_combine(state customer_tier.partial_state, other customer_tier.partial_state)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'deviation_combine';
+CREATE FUNCTION customer_tier.mean_deviation_final(state customer_tier.partial_state)
 RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mean_deviation_final';
 
 CREATE AGGREGATE customer_tier.mean_deviation(value double precision) (
     SFUNC = customer_tier.deviation_accum,
-    STYPE = internal,
-    SSPACE = 1640,
+    STYPE = customer_tier.partial_state,
+    SSPACE = 2800,
     FINALFUNC = customer_tier.mean_deviation_final,
     COMBINEFUNC = customer_tier.deviation_combine,
-    SERIALFUNC = customer_tier.deviation_serialize,
-    DESERIALFUNC = customer_tier.deviation_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.mean_deviation(double precision) IS
     'the scale of ''z_score'': mean and population standard deviation of the values, from exact sums; the deviation of equal values is 0';
@@ -69,17 +57,15 @@ CREATE TYPE customer_tier.scale_stats AS (
 COMMENT ON TYPE customer_tier.scale_stats IS
     'a population in short: how many values, the least and the largest, mean and population standard deviation (NULL when one is infinite), the nine deciles as percentile_disc gives them, and how many values are in each of the ten bins (a cut belongs to the bin below it)';
 
-CREATE FUNCTION customer_tier.scale_stats_final(internal)
+CREATE FUNCTION customer_tier.scale_stats_final(state customer_tier.partial_state)
 RETURNS customer_tier.scale_stats LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'scale_stats_final';
 
 CREATE AGGREGATE customer_tier.scale_stats(value double precision) (
     SFUNC = customer_tier.population_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 4096,
     FINALFUNC = customer_tier.scale_stats_final,
     COMBINEFUNC = customer_tier.population_combine,
-    SERIALFUNC = customer_tier.population_serialize,
-    DESERIALFUNC = customer_tier.population_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.scale_stats(double precision) IS
     'how many values there are, their extremes, mean and deviation, deciles, and how many are in each bin between these; 0 customers and otherwise NULL without values';

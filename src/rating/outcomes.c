@@ -3,8 +3,7 @@
  *	  Aggregate state of the measures that compare good and bad customers: the
  *	  values of both, kept whole.
  *
- * woe_bins(), auc(), ks() and gini() share it, with its combine, serialize
- * and deserialize functions.
+ * woe_bins(), auc(), ks() and gini() share it, and its combine function.
  */
 #include "postgres.h"
 
@@ -18,10 +17,6 @@
 #include "rating/outcomes.h"
 
 PG_FUNCTION_INFO_V1(outcomes_combine);
-PG_FUNCTION_INFO_V1(outcomes_serialize);
-PG_FUNCTION_INFO_V1(outcomes_deserialize);
-
-#define STATE_VERSION 1
 
 static Outcomes *
 outcomes_create(MemoryContext context, int32 parameter)
@@ -31,12 +26,6 @@ outcomes_create(MemoryContext context, int32 parameter)
 	state->good = value_list_create(context, parameter);
 	state->bad = value_list_create(context, parameter);
 	return state;
-}
-
-static Outcomes *
-get_state(FunctionCallInfo fcinfo, int argument)
-{
-	return PG_ARGISNULL(argument) ? NULL : (Outcomes *) PG_GETARG_POINTER(argument);
 }
 
 static void
@@ -49,19 +38,66 @@ check_same_parameter(int32 one, int32 other)
 						errhint("Use one number for all rows of a group.")));
 }
 
-Outcomes *
+static void
+outcomes_serialize(StringInfo buf, const void *state)
+{
+	const Outcomes *outcomes = state;
+
+	pq_sendint64(buf, outcomes->good_null);
+	pq_sendint64(buf, outcomes->bad_null);
+	value_list_send(buf, outcomes->good);
+	value_list_send(buf, outcomes->bad);
+}
+
+static void *
+outcomes_deserialize(StringInfo buf)
+{
+	Outcomes   *outcomes = palloc0(sizeof(Outcomes));
+	int32		bins;
+
+	outcomes->good_null = partial_state_get_count(buf);
+	outcomes->bad_null = partial_state_get_count(buf);
+	outcomes->good = value_list_receive(buf);
+	outcomes->bad = value_list_receive(buf);
+	bins = outcomes->good->parameter;
+	if (bins != outcomes->bad->parameter || (bins != 0 && (bins < BINS_MIN || bins > BINS_MAX)))
+		report_bad_partial_state("Its number of bins is out of range.");
+	return outcomes;
+}
+
+static void
+outcomes_join(void *state, const void *other)
+{
+	Outcomes   *outcomes = state;
+	const Outcomes *more = other;
+
+	check_same_parameter(outcomes->good->parameter, more->good->parameter);
+	value_list_append(outcomes->good, more->good);
+	value_list_append(outcomes->bad, more->bad);
+	partial_state_add_count(&outcomes->good_null, more->good_null);
+	partial_state_add_count(&outcomes->bad_null, more->bad_null);
+}
+
+const PartialStateKind outcomes_kind = {
+	PARTIAL_STATE_OUTCOMES, outcomes_serialize, outcomes_deserialize, outcomes_join
+};
+
+PartialState *
 outcomes_add(FunctionCallInfo fcinfo, int32 parameter, const char *what)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	Outcomes   *state = get_state(fcinfo, 0);
+	PartialState *partial = partial_state_update(fcinfo, &outcomes_kind);
+	Outcomes   *state;
 	bool		bad;
 
-	if (state == NULL)
-		state = outcomes_create(context, parameter);
-	else
-		check_same_parameter(state->good->parameter, parameter);
+	if (partial == NULL)
+	{
+		partial = partial_state_create(fcinfo, &outcomes_kind);
+		partial->state = outcomes_create(partial->header.eoh_context, parameter);
+	}
+	state = partial->state;
+	check_same_parameter(state->good->parameter, parameter);
 	if (PG_ARGISNULL(2))
-		return state;
+		return partial;
 	bad = PG_GETARG_BOOL(2);
 	if (PG_ARGISNULL(1))
 	{
@@ -69,7 +105,7 @@ outcomes_add(FunctionCallInfo fcinfo, int32 parameter, const char *what)
 			state->bad_null++;
 		else
 			state->good_null++;
-		return state;
+		return partial;
 	}
 	if (isnan(PG_GETARG_FLOAT8(1)))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -77,104 +113,13 @@ outcomes_add(FunctionCallInfo fcinfo, int32 parameter, const char *what)
 						errhint("Leave such rows out, or make the value NULL with "
 								"nullif(value, 'NaN').")));
 	value_list_add(bad ? state->bad : state->good, PG_GETARG_FLOAT8(1));
-	return state;
+	return partial;
 }
 
 Datum
 outcomes_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	Outcomes   *state = get_state(fcinfo, 0);
-	const Outcomes *other = get_state(fcinfo, 1);
-
-	if (other == NULL)
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
-	if (state == NULL)
-		state = outcomes_create(context, other->good->parameter);
-	else
-		check_same_parameter(state->good->parameter, other->good->parameter);
-	value_list_append(state->good, other->good);
-	value_list_append(state->bad, other->bad);
-	state->good_null += other->good_null;
-	state->bad_null += other->bad_null;
-	PG_RETURN_POINTER(state);
-}
-
-Datum
-outcomes_serialize(PG_FUNCTION_ARGS)
-{
-	Outcomes   *state = (Outcomes *) PG_GETARG_POINTER(0);
-	const ValueList *lists[2];
-	StringInfoData buf;
-
-	get_aggregate_context(fcinfo);
-	lists[0] = state->good;
-	lists[1] = state->bad;
-	pq_begintypsend(&buf);
-	pq_sendbyte(&buf, STATE_VERSION);
-	pq_sendint64(&buf, state->good_null);
-	pq_sendint64(&buf, state->bad_null);
-	for (int i = 0; i < 2; i++)
-	{
-		bytea	   *bytes = value_list_serialize(lists[i]);
-
-		pq_sendint32(&buf, VARSIZE_ANY_EXHDR(bytes));
-		pq_sendbytes(&buf, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-		pfree(bytes);
-	}
-	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
-}
-
-static ValueList *
-receive_list(StringInfo buf)
-{
-	int32		length = (int32) pq_getmsgint(buf, 4);
-	bytea	   *bytes;
-	ValueList  *list;
-
-	if (length < 0 || length > buf->len - buf->cursor)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state is cut off")));
-	bytes = palloc(length + VARHDRSZ);
-	SET_VARSIZE(bytes, length + VARHDRSZ);
-	memcpy(VARDATA(bytes), pq_getmsgbytes(buf, length), length);
-	list = value_list_deserialize(bytes, CurrentMemoryContext);
-	pfree(bytes);
-	return list;
-}
-
-Datum
-outcomes_deserialize(PG_FUNCTION_ARGS)
-{
-	bytea	   *bytes;
-	StringInfoData buf;
-	Outcomes   *state;
-
-	get_aggregate_context(fcinfo);
-	bytes = PG_GETARG_BYTEA_PP(0);
-	buf.data = VARDATA_ANY(bytes);
-	buf.len = VARSIZE_ANY_EXHDR(bytes);
-	buf.maxlen = buf.len;
-	buf.cursor = 0;
-
-	if (pq_getmsgbyte(&buf) != STATE_VERSION)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("unknown version of an aggregate state")));
-	state = palloc0(sizeof(Outcomes));
-	state->good_null = pq_getmsgint64(&buf);
-	state->bad_null = pq_getmsgint64(&buf);
-	state->good = receive_list(&buf);
-	state->bad = receive_list(&buf);
-	if (state->good_null < 0 || state->bad_null < 0 ||
-		state->good->parameter != state->bad->parameter)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state contains an impossible count")));
-	pq_getmsgend(&buf);
-	PG_RETURN_POINTER(state);
+	return partial_state_combine(fcinfo, &outcomes_kind);
 }
 
 SortedOutcomes

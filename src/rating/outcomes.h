@@ -7,6 +7,7 @@
 #define CUSTOMER_TIER_OUTCOMES_H
 
 #include "fmgr.h"
+#include "state/partial_state.h"
 #include "value_list.h"
 
 typedef struct Outcomes
@@ -17,11 +18,18 @@ typedef struct Outcomes
 	int64		bad_null;
 } Outcomes;
 
+/* Its state is an Outcomes. */
+extern const PartialStateKind outcomes_kind;
+
+/* Bins of woe_bins(). */
+#define BINS_MIN 2
+#define BINS_MAX 1000
+
 /*
  * Add the row in arguments 1 (value) and 2 (bad) to the state in argument 0.
  * A row whose outcome is NULL is skipped; `what` names the value in an error.
  */
-extern Outcomes *outcomes_add(FunctionCallInfo fcinfo, int32 parameter, const char *what);
+extern PartialState *outcomes_add(FunctionCallInfo fcinfo, int32 parameter, const char *what);
 
 /* Both sorted, in the current memory context. */
 typedef struct SortedOutcomes

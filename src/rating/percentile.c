@@ -27,6 +27,7 @@
 
 #include "numerics/sort.h"
 #include "rating/percentile.h"
+#include "rating/population.h"
 #include "value_list.h"
 
 PG_FUNCTION_INFO_V1(percentile_scale_final);
@@ -106,13 +107,9 @@ percentile_scale_of(ValueList *list)
 Datum
 percentile_scale_final(PG_FUNCTION_ARGS)
 {
-	ValueList  *list;
+	ValueList  *list = partial_state_read(fcinfo, &population_kind);
 
-	get_aggregate_context(fcinfo);
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	list = (ValueList *) PG_GETARG_POINTER(0);
-	if (list->count == 0)
+	if (list == NULL || list->count == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_ARRAYTYPE_P(percentile_scale_of(list));
 }

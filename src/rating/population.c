@@ -12,12 +12,10 @@
 
 #include <math.h>
 
-#include "value_list.h"
+#include "rating/population.h"
 
 PG_FUNCTION_INFO_V1(population_accum);
 PG_FUNCTION_INFO_V1(population_combine);
-PG_FUNCTION_INFO_V1(population_serialize);
-PG_FUNCTION_INFO_V1(population_deserialize);
 
 static void
 check_value_not_nan(double value)
@@ -29,54 +27,52 @@ check_value_not_nan(double value)
 								"nullif(value, 'NaN').")));
 }
 
-/* population_accum(state internal, value float8) -> internal */
+static void
+population_serialize(StringInfo buf, const void *state)
+{
+	value_list_send(buf, state);
+}
+
+static void *
+population_deserialize(StringInfo buf)
+{
+	ValueList  *list = value_list_receive(buf);
+
+	if (list->parameter != 0)
+		report_bad_partial_state("It has a parameter.");
+	return list;
+}
+
+static void
+population_add(void *state, const void *other)
+{
+	value_list_append(state, other);
+}
+
+const PartialStateKind population_kind = {
+	PARTIAL_STATE_POPULATION, population_serialize, population_deserialize, population_add
+};
+
+/* population_accum(state partial_state, value float8) -> partial_state */
 Datum
 population_accum(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	ValueList  *list = PG_ARGISNULL(0) ? NULL : (ValueList *) PG_GETARG_POINTER(0);
+	PartialState *partial = partial_state_update(fcinfo, &population_kind);
 
 	if (!PG_ARGISNULL(1))
 	{
 		double		value = PG_GETARG_FLOAT8(1);
 
 		check_value_not_nan(value);
-		if (list == NULL)
-			list = value_list_create(context, 0);
-		value_list_add(list, value);
+		if (partial == NULL)
+			partial = population_create(fcinfo);
+		value_list_add(partial->state, value);
 	}
-	if (list == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_POINTER(list);
+	PG_RETURN_PARTIAL_STATE(partial);
 }
 
 Datum
 population_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	ValueList  *list = PG_ARGISNULL(0) ? NULL : (ValueList *) PG_GETARG_POINTER(0);
-
-	if (!PG_ARGISNULL(1))
-	{
-		if (list == NULL)
-			list = value_list_create(context, 0);
-		value_list_append(list, (ValueList *) PG_GETARG_POINTER(1));
-	}
-	if (list == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_POINTER(list);
-}
-
-Datum
-population_serialize(PG_FUNCTION_ARGS)
-{
-	get_aggregate_context(fcinfo);
-	PG_RETURN_BYTEA_P(value_list_serialize((ValueList *) PG_GETARG_POINTER(0)));
-}
-
-Datum
-population_deserialize(PG_FUNCTION_ARGS)
-{
-	get_aggregate_context(fcinfo);
-	PG_RETURN_POINTER(value_list_deserialize(PG_GETARG_BYTEA_PP(0), CurrentMemoryContext));
+	return partial_state_combine(fcinfo, &population_kind);
 }

@@ -1,16 +1,14 @@
 -- Percentiles on a stored scale, and the weighted mean of points.
 
-CREATE FUNCTION customer_tier.percentile_scale_final(internal)
+CREATE FUNCTION customer_tier.percentile_scale_final(state customer_tier.partial_state)
 RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'percentile_scale_final';
 
 CREATE AGGREGATE customer_tier.percentile_scale(value double precision) (
     SFUNC = customer_tier.population_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 4096,
     FINALFUNC = customer_tier.percentile_scale_final,
     COMBINEFUNC = customer_tier.population_combine,
-    SERIALFUNC = customer_tier.population_serialize,
-    DESERIALFUNC = customer_tier.population_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.percentile_scale(double precision) IS
     'the distribution of the values, for percentile(): the distinct values ascending, then for each the number of values at or below it; beyond 131072 distinct values thinned to that many, with percentiles within 0.00001';

@@ -25,17 +25,14 @@
 
 #include "numerics/exact_moments.h"
 #include "numerics/quantile.h"
+#include "rating/population.h"
 #include "rating/scale_stats.h"
 
 PG_FUNCTION_INFO_V1(range_accum);
 PG_FUNCTION_INFO_V1(range_combine);
-PG_FUNCTION_INFO_V1(range_serialize);
-PG_FUNCTION_INFO_V1(range_deserialize);
 PG_FUNCTION_INFO_V1(value_range_final);
 PG_FUNCTION_INFO_V1(deviation_accum);
 PG_FUNCTION_INFO_V1(deviation_combine);
-PG_FUNCTION_INFO_V1(deviation_serialize);
-PG_FUNCTION_INFO_V1(deviation_deserialize);
 PG_FUNCTION_INFO_V1(mean_deviation_final);
 PG_FUNCTION_INFO_V1(scale_stats_final);
 
@@ -49,22 +46,7 @@ check_value_not_nan(double value)
 								"nullif(value, 'NaN').")));
 }
 
-/* Read a state that was sent, in place: the functions of pqformat.h do not write. */
-static void
-begin_reading(StringInfo buf, bytea *bytes, int version)
-{
-	buf->data = VARDATA_ANY(bytes);
-	buf->len = VARSIZE_ANY_EXHDR(bytes);
-	buf->maxlen = buf->len;
-	buf->cursor = 0;
-	if (pq_getmsgbyte(buf) != version)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("unknown version of an aggregate state")));
-}
-
 /* ---------- value_range: two quantiles ---------- */
-
-#define RANGE_STATE_VERSION 1
 
 typedef struct RangeState
 {
@@ -110,12 +92,48 @@ check_same_quantiles(const RangeState *state, double low, double high)
 						errhint("Use the same two numbers for all rows of a group.")));
 }
 
-/* range_accum(state internal, value float8, low float8, high float8) -> internal */
+/* The quantiles, and then the values as their list writes itself. */
+static void
+range_serialize(StringInfo buf, const void *state)
+{
+	const RangeState *range = state;
+
+	pq_sendfloat8(buf, range->low);
+	pq_sendfloat8(buf, range->high);
+	value_list_send(buf, range->list);
+}
+
+static void *
+range_deserialize(StringInfo buf)
+{
+	RangeState *range = palloc(sizeof(RangeState));
+
+	range->low = pq_getmsgfloat8(buf);
+	range->high = pq_getmsgfloat8(buf);
+	range->list = value_list_receive(buf);
+	if (!is_range(range->low, range->high))
+		report_bad_partial_state("Its quantiles are out of range.");
+	return range;
+}
+
+static void
+range_add(void *state, const void *other)
+{
+	RangeState *range = state;
+	const RangeState *more = other;
+
+	check_same_quantiles(range, more->low, more->high);
+	value_list_append(range->list, more->list);
+}
+
+static const PartialStateKind range_kind = {PARTIAL_STATE_RANGE, range_serialize, range_deserialize, range_add};
+
+/* range_accum(state partial_state, value float8, low float8, high float8) -> partial_state */
 Datum
 range_accum(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	RangeState *state = PG_ARGISNULL(0) ? NULL : (RangeState *) PG_GETARG_POINTER(0);
+	PartialState *partial = partial_state_update(fcinfo, &range_kind);
+	RangeState *state;
 	double		low;
 	double		high;
 
@@ -124,13 +142,14 @@ range_accum(PG_FUNCTION_ARGS)
 						errmsg("the quantiles of a range must not be NULL")));
 	low = PG_GETARG_FLOAT8(2);
 	high = PG_GETARG_FLOAT8(3);
-	if (state == NULL)
+	if (partial == NULL)
 	{
 		check_quantiles(low, high);
-		state = range_create(context, low, high);
+		partial = partial_state_create(fcinfo, &range_kind);
+		partial->state = range_create(partial->header.eoh_context, low, high);
 	}
-	else
-		check_same_quantiles(state, low, high);
+	state = partial->state;
+	check_same_quantiles(state, low, high);
 
 	if (!PG_ARGISNULL(1))
 	{
@@ -139,78 +158,13 @@ range_accum(PG_FUNCTION_ARGS)
 		check_value_not_nan(value);
 		value_list_add(state->list, value);
 	}
-	PG_RETURN_POINTER(state);
+	PG_RETURN_PARTIAL_STATE(partial);
 }
 
 Datum
 range_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	RangeState *state = PG_ARGISNULL(0) ? NULL : (RangeState *) PG_GETARG_POINTER(0);
-	RangeState *other = PG_ARGISNULL(1) ? NULL : (RangeState *) PG_GETARG_POINTER(1);
-
-	if (other == NULL)
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
-	if (state == NULL)
-		state = range_create(context, other->low, other->high);
-	else
-		check_same_quantiles(state, other->low, other->high);
-	value_list_append(state->list, other->list);
-	PG_RETURN_POINTER(state);
-}
-
-/* The quantiles, and then the values as their list writes itself. */
-Datum
-range_serialize(PG_FUNCTION_ARGS)
-{
-	RangeState *state = (RangeState *) PG_GETARG_POINTER(0);
-	bytea	   *values;
-	StringInfoData buf;
-
-	get_aggregate_context(fcinfo);
-	values = value_list_serialize(state->list);
-	pq_begintypsend(&buf);
-	pq_sendbyte(&buf, RANGE_STATE_VERSION);
-	pq_sendfloat8(&buf, state->low);
-	pq_sendfloat8(&buf, state->high);
-	pq_sendbytes(&buf, (char *) values, VARSIZE(values));
-	pfree(values);
-	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
-}
-
-Datum
-range_deserialize(PG_FUNCTION_ARGS)
-{
-	StringInfoData buf;
-	RangeState *state;
-	bytea	   *values;
-	Size		length;
-
-	get_aggregate_context(fcinfo);
-	begin_reading(&buf, PG_GETARG_BYTEA_PP(0), RANGE_STATE_VERSION);
-	state = palloc(sizeof(RangeState));
-	state->low = pq_getmsgfloat8(&buf);
-	state->high = pq_getmsgfloat8(&buf);
-	if (!is_range(state->low, state->high))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state contains impossible quantiles")));
-
-	/* a copy of its own, aligned; of the length that is there, whatever it says */
-	length = buf.len - buf.cursor;
-	if (length < VARHDRSZ)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state is cut off")));
-	values = palloc(length);
-	memcpy(values, pq_getmsgbytes(&buf, (int) length), length);
-	SET_VARSIZE(values, length);
-	state->list = value_list_deserialize(values, CurrentMemoryContext);
-	pfree(values);
-	pq_getmsgend(&buf);
-	PG_RETURN_POINTER(state);
+	return partial_state_combine(fcinfo, &range_kind);
 }
 
 /* The value that percentile_disc(fraction) gives. */
@@ -225,15 +179,11 @@ get_quantile(const double *sorted, int64 count, double fraction)
 Datum
 value_range_final(PG_FUNCTION_ARGS)
 {
-	RangeState *state;
+	const RangeState *state = partial_state_read(fcinfo, &range_kind);
 	double	   *sorted;
 	double		range[2];
 
-	get_aggregate_context(fcinfo);
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	state = (RangeState *) PG_GETARG_POINTER(0);
-	if (state->list->count == 0)
+	if (state == NULL || state->list->count == 0)
 		PG_RETURN_NULL();
 	sorted = value_list_sorted(state->list);
 	range[0] = get_quantile(sorted, state->list->count, state->low);
@@ -244,25 +194,72 @@ value_range_final(PG_FUNCTION_ARGS)
 
 /* ---------- mean_deviation: exact sums ---------- */
 
-#define DEVIATION_STATE_VERSION 1
+/* The digits are written carried, which is the same for equal sums. */
+static void
+deviation_serialize(StringInfo buf, const void *state)
+{
+	ExactMoments moments = *(const ExactMoments *) state;
 
-/* More rows than there are, and no sum of them leaves its digits. */
-#define DEVIATION_COUNT_MAX (INT64CONST(1) << 53)
+	exact_moments_carry(&moments);
+	pq_sendint64(buf, moments.count);
+	for (int i = 0; i < EXACT_SUM_DIGITS; i++)
+		pq_sendint64(buf, moments.sum.digit[i]);
+	for (int i = 0; i < EXACT_SQUARES_DIGITS; i++)
+		pq_sendint64(buf, moments.squares[i]);
+}
 
-/* deviation_accum(state internal, value float8) -> internal */
+/* A carried digit has 32 bits, and the topmost of a sum may be negative. */
+static int64
+receive_digit(StringInfo buf, bool may_be_negative)
+{
+	int64		digit = pq_getmsgint64(buf);
+
+	if (digit > (int64) PG_UINT32_MAX ||
+		digit < (may_be_negative ? -(int64) PG_UINT32_MAX : 0))
+		report_bad_partial_state("A digit of its sums is out of range.");
+	return digit;
+}
+
+static void *
+deviation_deserialize(StringInfo buf)
+{
+	ExactMoments *moments = palloc(sizeof(ExactMoments));
+
+	exact_moments_init(moments);
+	moments->count = partial_state_get_count(buf);
+	if (moments->count == 0)
+		report_bad_partial_state("It has no values.");
+	for (int i = 0; i < EXACT_SUM_DIGITS; i++)
+		moments->sum.digit[i] = receive_digit(buf, i == EXACT_SUM_DIGITS - 1);
+	for (int i = 0; i < EXACT_SQUARES_DIGITS; i++)
+		moments->squares[i] = receive_digit(buf, false);
+	return moments;
+}
+
+static void
+deviation_add(void *state, const void *other)
+{
+	ExactMoments *moments = state;
+	const ExactMoments *more = other;
+	int64		count = moments->count;
+
+	partial_state_add_count(&count, more->count);
+	exact_moments_merge(moments, more);
+}
+
+static const PartialStateKind deviation_kind = {
+	PARTIAL_STATE_DEVIATION, deviation_serialize, deviation_deserialize, deviation_add
+};
+
+/* deviation_accum(state partial_state, value float8) -> partial_state */
 Datum
 deviation_accum(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	ExactMoments *state = PG_ARGISNULL(0) ? NULL : (ExactMoments *) PG_GETARG_POINTER(0);
+	PartialState *partial = partial_state_update(fcinfo, &deviation_kind);
 	double		value;
 
 	if (PG_ARGISNULL(1))
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
+		PG_RETURN_PARTIAL_STATE(partial);
 	value = PG_GETARG_FLOAT8(1);
 	check_value_not_nan(value);
 	if (isinf(value))
@@ -272,102 +269,30 @@ deviation_accum(PG_FUNCTION_ARGS)
 						errdetail("The deviation from a mean needs distances between values."),
 						errhint("Leave such rows out, or use a method of ranks: 'percentile' or "
 								"'score'.")));
-	if (state == NULL)
+	if (partial == NULL)
 	{
-		state = MemoryContextAlloc(context, sizeof(ExactMoments));
-		exact_moments_init(state);
+		partial = partial_state_create(fcinfo, &deviation_kind);
+		partial->state = MemoryContextAlloc(partial->header.eoh_context, sizeof(ExactMoments));
+		exact_moments_init(partial->state);
 	}
-	exact_moments_add(state, value);
-	PG_RETURN_POINTER(state);
+	exact_moments_add(partial->state, value);
+	PG_RETURN_PARTIAL_STATE(partial);
 }
 
 Datum
 deviation_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	ExactMoments *state = PG_ARGISNULL(0) ? NULL : (ExactMoments *) PG_GETARG_POINTER(0);
-	ExactMoments *other = PG_ARGISNULL(1) ? NULL : (ExactMoments *) PG_GETARG_POINTER(1);
-
-	if (other == NULL)
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
-	if (state == NULL)
-	{
-		state = MemoryContextAlloc(context, sizeof(ExactMoments));
-		exact_moments_init(state);
-	}
-	exact_moments_merge(state, other);
-	PG_RETURN_POINTER(state);
-}
-
-/* The digits are written carried, which is the same for equal sums. */
-Datum
-deviation_serialize(PG_FUNCTION_ARGS)
-{
-	ExactMoments state;
-	StringInfoData buf;
-
-	get_aggregate_context(fcinfo);
-	state = *(ExactMoments *) PG_GETARG_POINTER(0);
-	exact_moments_carry(&state);
-	pq_begintypsend(&buf);
-	pq_sendbyte(&buf, DEVIATION_STATE_VERSION);
-	pq_sendint64(&buf, state.count);
-	for (int i = 0; i < EXACT_SUM_DIGITS; i++)
-		pq_sendint64(&buf, state.sum.digit[i]);
-	for (int i = 0; i < EXACT_SQUARES_DIGITS; i++)
-		pq_sendint64(&buf, state.squares[i]);
-	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
-}
-
-/* A carried digit has 32 bits, and the topmost of a sum may be negative. */
-static int64
-read_digit(StringInfo buf, bool may_be_negative)
-{
-	int64		digit = pq_getmsgint64(buf);
-
-	if (digit > (int64) PG_UINT32_MAX ||
-		digit < (may_be_negative ? -(int64) PG_UINT32_MAX : 0))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state contains an impossible digit")));
-	return digit;
-}
-
-Datum
-deviation_deserialize(PG_FUNCTION_ARGS)
-{
-	StringInfoData buf;
-	ExactMoments *state;
-
-	get_aggregate_context(fcinfo);
-	begin_reading(&buf, PG_GETARG_BYTEA_PP(0), DEVIATION_STATE_VERSION);
-	state = palloc(sizeof(ExactMoments));
-	exact_moments_init(state);
-	state->count = pq_getmsgint64(&buf);
-	if (state->count <= 0 || state->count > DEVIATION_COUNT_MAX)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state contains an impossible count")));
-	for (int i = 0; i < EXACT_SUM_DIGITS; i++)
-		state->sum.digit[i] = read_digit(&buf, i == EXACT_SUM_DIGITS - 1);
-	for (int i = 0; i < EXACT_SQUARES_DIGITS; i++)
-		state->squares[i] = read_digit(&buf, false);
-	pq_getmsgend(&buf);
-	PG_RETURN_POINTER(state);
+	return partial_state_combine(fcinfo, &deviation_kind);
 }
 
 Datum
 mean_deviation_final(PG_FUNCTION_ARGS)
 {
-	ExactMoments *state;
+	const ExactMoments *state = partial_state_read(fcinfo, &deviation_kind);
 	double		result[2];
 
-	get_aggregate_context(fcinfo);
-	if (PG_ARGISNULL(0))
+	if (state == NULL)
 		PG_RETURN_NULL();
-	state = (ExactMoments *) PG_GETARG_POINTER(0);
 	result[0] = exact_moments_mean(state);
 	result[1] = exact_moments_deviation(state);
 	PG_RETURN_ARRAYTYPE_P(float8_array_from(result, 2));
@@ -448,11 +373,11 @@ scale_stats_final(PG_FUNCTION_ARGS)
 	TupleDesc	desc;
 	Datum		value[SCALE_STATS] = {0};
 	bool		isnull[SCALE_STATS];
+	ValueList  *list = partial_state_read(fcinfo, &population_kind);
 
-	get_aggregate_context(fcinfo);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != SCALE_STATS)
 		elog(ERROR, "scale_stats does not return its row");
 	BlessTupleDesc(desc);
-	fill_scale_stats(PG_ARGISNULL(0) ? NULL : (ValueList *) PG_GETARG_POINTER(0), value, isnull);
+	fill_scale_stats(list, value, isnull);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, value, isnull)));
 }

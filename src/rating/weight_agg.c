@@ -4,9 +4,9 @@
  *	  critic_weights(), topsis_scale() and ahp_group().
  *
  * All four keep exact sums, so that neither the order of the rows nor the plan
- * moves a bit of the result, and share one state and its combine, serialize
- * and deserialize functions.  They differ in what they add up a row, and in
- * what the sums make in the end (numerics/objective_weights.c).
+ * moves a bit of the result, and share one state and its combine function.
+ * They differ in what they add up a row, and in what the sums make in the end
+ * (numerics/objective_weights.c).
  */
 #include "postgres.h"
 
@@ -27,20 +27,17 @@
 #include "numerics/objective_weights.h"
 #include "rating/judgements.h"
 #include "rating/rating_args.h"
+#include "state/partial_state.h"
 
 PG_FUNCTION_INFO_V1(entropy_accum);
 PG_FUNCTION_INFO_V1(critic_accum);
 PG_FUNCTION_INFO_V1(topsis_scale_accum);
 PG_FUNCTION_INFO_V1(ahp_group_accum);
 PG_FUNCTION_INFO_V1(criteria_combine);
-PG_FUNCTION_INFO_V1(criteria_serialize);
-PG_FUNCTION_INFO_V1(criteria_deserialize);
 PG_FUNCTION_INFO_V1(entropy_final);
 PG_FUNCTION_INFO_V1(critic_final);
 PG_FUNCTION_INFO_V1(topsis_scale_final);
 PG_FUNCTION_INFO_V1(ahp_group_final);
-
-#define STATE_VERSION 1
 
 /* What is summed for n criteria. */
 typedef enum CriteriaKind
@@ -106,12 +103,6 @@ state_create(MemoryContext context, CriteriaKind kind, int n)
 	return state;
 }
 
-static CriteriaState *
-get_state(FunctionCallInfo fcinfo, int argument)
-{
-	return PG_ARGISNULL(argument) ? NULL : (CriteriaState *) PG_GETARG_POINTER(argument);
-}
-
 /* ---------- what a row must be ---------- */
 
 static void
@@ -122,6 +113,24 @@ check_same_number(int n, int now)
 						errmsg("the number of criteria changes from %d to %d within one group",
 							   Min(n, now), Max(n, now)),
 						errhint("Every row needs an array with an element for each criterion.")));
+}
+
+static bool
+is_topsis(CriteriaKind kind)
+{
+	return kind == CRITERIA_TOPSIS_VECTOR || kind == CRITERIA_TOPSIS_MIN_MAX;
+}
+
+/* States of two kinds have different sums, and not as many. */
+static void
+check_same_kind(CriteriaKind one, CriteriaKind other)
+{
+	if (one == other)
+		return;
+	if (is_topsis(one) && is_topsis(other))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("normalisation must be the same in all rows of a group")));
+	report_other_partial_state("It keeps other sums of its criteria.");
 }
 
 static void
@@ -157,32 +166,6 @@ report_negative(double value, int column)
 			 errdetail("Entropy looks at each customer's share of the sum."),
 			 errhint("Rescale the criterion first, for example to (x - min) / (max - min), or use "
 					 "critic_weights().")));
-}
-
-/*
- * Look at the array of a row; false when it is NULL, and the row is to be
- * skipped.  The first row makes the state.
- */
-static bool
-get_row(FunctionCallInfo fcinfo, MemoryContext context, CriteriaKind kind, CriteriaState **state,
-		Float8Array *row)
-{
-	*state = get_state(fcinfo, 0);
-	if (PG_ARGISNULL(1))
-		return false;
-	float8_array_view(row, PG_GETARG_DATUM(1));
-	if (row->ndim > 1)
-		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-						errmsg("the criteria must be an array of one dimension, not %d",
-							   row->ndim)));
-	if (*state == NULL)
-	{
-		check_dimension_count(row->count, "the array of criteria");
-		*state = state_create(context, kind, row->count);
-	}
-	else
-		check_same_number((*state)->n, row->count);
-	return true;
 }
 
 /* A value that is there: finite, in range, and +0 for -0. */
@@ -253,173 +236,10 @@ take_directions(FunctionCallInfo fcinfo, int argument, CriteriaState *state)
 						errmsg("higher_is_better must be the same in all rows of a group")));
 }
 
-/* ---------- rows ---------- */
-
-/* entropy_weights(raw float8[]) */
-Datum
-entropy_accum(PG_FUNCTION_ARGS)
-{
-	MemoryContext context = get_aggregate_context(fcinfo);
-	CriteriaState *state;
-	Float8Array row;
-
-	if (get_row(fcinfo, context, CRITERIA_ENTROPY, &state, &row))
-	{
-		for (int j = 0; j < state->n; j++)
-		{
-			double		value = get_criterion(state, &row, j);
-
-			if (value < 0)
-				report_negative(value, j);
-			exact_sum_add(&state->sums[j], value);
-			exact_sum_add_x_log_x(&state->sums[state->n + j], value);
-		}
-		state->rows++;
-	}
-	if (state == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_POINTER(state);
-}
-
-/* critic_weights(raw float8[] [, higher_is_better boolean[]]) */
-Datum
-critic_accum(PG_FUNCTION_ARGS)
-{
-	MemoryContext context = get_aggregate_context(fcinfo);
-	CriteriaState *state;
-	Float8Array row;
-
-	if (get_row(fcinfo, context, CRITERIA_CRITIC, &state, &row))
-	{
-		ExactSum   *product = state->sums + state->n;
-
-		if (PG_NARGS() > 2)
-			take_directions(fcinfo, 2, state);
-		for (int j = 0; j < state->n; j++)
-		{
-			double		value = get_criterion(state, &row, j);
-
-			exact_sum_add(&state->sums[j], value);
-			for (int k = 0; k <= j; k++)
-				exact_sum_add_product(product++, value, row.values[k]);
-		}
-		state->rows++;
-	}
-	if (state == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_POINTER(state);
-}
-
-static const char *const normalisations[] = {"vector", "min_max"};
-
-/*
- * topsis_scale(raw float8[], higher_is_better boolean[] [, normalisation text]):
- * a value that is missing is left out of the norm of its criterion.
- */
-Datum
-topsis_scale_accum(PG_FUNCTION_ARGS)
-{
-	MemoryContext context = get_aggregate_context(fcinfo);
-	CriteriaState *state;
-	Float8Array row;
-	CriteriaKind kind = CRITERIA_TOPSIS_VECTOR;
-
-	if (PG_NARGS() > 3 &&
-		get_word(fcinfo, 3, "normalisation", normalisations, lengthof(normalisations)) == 1)
-		kind = CRITERIA_TOPSIS_MIN_MAX;
-	if (get_row(fcinfo, context, kind, &state, &row))
-	{
-		int			stored = 0;
-
-		if (state->kind != kind)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("normalisation must be the same in all rows of a group")));
-		take_directions(fcinfo, 2, state);
-		for (int j = 0; j < state->n; j++)
-		{
-			double		value;
-
-			if (!float8_array_get(&row, j, &stored, &value))
-				continue;
-			value = check_value(value, j);
-			widen_range(state, j, value);
-			if (kind == CRITERIA_TOPSIS_VECTOR)
-				exact_sum_add_product(&state->sums[j], value, value);
-		}
-		state->rows++;
-	}
-	if (state == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_POINTER(state);
-}
-
-/* ahp_group(matrix float8[]) */
-Datum
-ahp_group_accum(PG_FUNCTION_ARGS)
-{
-	MemoryContext context = get_aggregate_context(fcinfo);
-	CriteriaState *state = get_state(fcinfo, 0);
-
-	if (!PG_ARGISNULL(1))
-	{
-		Float8Array matrix;
-		int			n = judgements_view(&matrix, PG_GETARG_DATUM(1));
-
-		if (state == NULL)
-			state = state_create(context, CRITERIA_JUDGEMENTS, n);
-		else
-			check_same_number(state->n, n);
-		for (int i = 0; i < n * n; i++)
-		{
-			DoubleDouble logarithm = dd_log(matrix.values[i]);
-
-			exact_sum_add(&state->sums[i], logarithm.hi);
-			exact_sum_add(&state->sums[i], logarithm.lo);
-		}
-		state->rows++;
-	}
-	if (state == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_POINTER(state);
-}
-
 /* ---------- states on their way ---------- */
 
-Datum
-criteria_combine(PG_FUNCTION_ARGS)
-{
-	MemoryContext context = get_aggregate_context(fcinfo);
-	CriteriaState *state = get_state(fcinfo, 0);
-	CriteriaState *other = get_state(fcinfo, 1);
-
-	if (other == NULL)
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
-	if (state == NULL)
-	{
-		state = state_create(context, other->kind, other->n);
-		state->directed = other->directed;
-		memcpy(state->higher_is_better, other->higher_is_better, other->n * sizeof(bool));
-	}
-	check_same_number(state->n, other->n);
-	if (state->kind != other->kind || state->directed != other->directed ||
-		memcmp(state->higher_is_better, other->higher_is_better, state->n * sizeof(bool)) != 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("normalisation and higher_is_better must be the same in all rows "
-							   "of a group")));
-	for (int j = 0; j < state->n; j++)
-	{
-		widen_range(state, j, other->min[j]);
-		widen_range(state, j, other->max[j]);
-	}
-	for (int i = 0; i < state->sum_count; i++)
-		exact_sum_merge(&state->sums[i], &other->sums[i]);
-	state->rows += other->rows;
-	PG_RETURN_POINTER(state);
-}
+/* Sums are below 2 to this power, so that the mathematics has finite numbers. */
+#define SUM_EXPONENT_MAX 1000
 
 /* The digits that are not 0, carried: the same for equal sums. */
 static void
@@ -445,10 +265,10 @@ receive_sum(StringInfo buf, ExactSum *sum)
 {
 	int			from = pq_getmsgbyte(buf);
 	int			to = pq_getmsgbyte(buf);
+	int			exponent;
 
 	if (from > to || to > EXACT_SUM_DIGITS)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state contains an impossible sum")));
+		report_bad_partial_state("The digits of a sum of it are out of range.");
 	for (int i = from; i < to; i++)
 	{
 		int64		digit = pq_getmsgint64(buf);
@@ -456,82 +276,273 @@ receive_sum(StringInfo buf, ExactSum *sum)
 		/* carried digits have 32 bits; the topmost has the sign and few more */
 		if (digit > (int64) PG_UINT32_MAX || digit < -(int64) PG_UINT32_MAX ||
 			(digit < 0 && i < EXACT_SUM_DIGITS - 1))
-			ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-							errmsg("an aggregate state contains an impossible digit")));
+			report_bad_partial_state("A digit of a sum of it is out of range.");
 		sum->digit[i] = digit;
 	}
+	/* rows are of values up to 1e140 in size, or their squares: far from this */
+	exact_sum_fraction(sum, &exponent);
+	if (exponent > SUM_EXPONENT_MAX)
+		report_bad_partial_state("A sum of it is out of range.");
 }
 
-Datum
-criteria_serialize(PG_FUNCTION_ARGS)
+static void
+criteria_serialize(StringInfo buf, const void *source)
 {
-	CriteriaState *state = (CriteriaState *) PG_GETARG_POINTER(0);
-	StringInfoData buf;
+	const CriteriaState *state = source;
 
-	get_aggregate_context(fcinfo);
-	pq_begintypsend(&buf);
-	pq_sendbyte(&buf, STATE_VERSION);
-	pq_sendbyte(&buf, state->kind);
-	pq_sendbyte(&buf, state->directed);
-	pq_sendint32(&buf, state->n);
-	pq_sendint64(&buf, state->rows);
+	pq_sendbyte(buf, state->kind);
+	pq_sendbyte(buf, state->directed);
+	pq_sendint32(buf, state->n);
+	pq_sendint64(buf, state->rows);
 	for (int j = 0; j < state->n; j++)
 	{
-		pq_sendbyte(&buf, state->higher_is_better[j]);
-		pq_sendfloat8(&buf, state->min[j]);
-		pq_sendfloat8(&buf, state->max[j]);
+		pq_sendbyte(buf, state->higher_is_better[j]);
+		pq_sendfloat8(buf, state->min[j]);
+		pq_sendfloat8(buf, state->max[j]);
 	}
 	for (int i = 0; i < state->sum_count; i++)
-		send_sum(&buf, &state->sums[i]);
-	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+		send_sum(buf, &state->sums[i]);
 }
 
-Datum
-criteria_deserialize(PG_FUNCTION_ARGS)
+static bool
+receive_flag(StringInfo buf)
 {
-	bytea	   *bytes;
-	StringInfoData buf;
+	int			flag = pq_getmsgbyte(buf);
+
+	if (flag > 1)
+		report_bad_partial_state("A flag of it is neither true nor false.");
+	return flag == 1;
+}
+
+/* A range of values; one without any is upside down. */
+static void
+receive_range(StringInfo buf, CriteriaState *state, int column)
+{
+	double		min = pq_getmsgfloat8(buf);
+	double		max = pq_getmsgfloat8(buf);
+
+	if (!(min >= -OBJECTIVE_WEIGHTS_VALUE_MAX && min <= max && max <= OBJECTIVE_WEIGHTS_VALUE_MAX) &&
+		!(min == INFINITY && max == -INFINITY))
+		report_bad_partial_state("The range of a criterion of it is impossible.");
+	state->min[column] = min;
+	state->max[column] = max;
+}
+
+static void *
+criteria_deserialize(StringInfo buf)
+{
 	CriteriaState *state;
-	int			kind;
-	int			directed;
-	int			n;
+	int			kind = pq_getmsgbyte(buf);
+	bool		directed = receive_flag(buf);
+	int			n = (int) pq_getmsgint(buf, 4);
 
-	get_aggregate_context(fcinfo);
-	bytes = PG_GETARG_BYTEA_PP(0);
-	/* read in place: the functions of pqformat.h do not write */
-	buf.data = VARDATA_ANY(bytes);
-	buf.len = VARSIZE_ANY_EXHDR(bytes);
-	buf.maxlen = buf.len;
-	buf.cursor = 0;
-
-	if (pq_getmsgbyte(&buf) != STATE_VERSION)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("unknown version of an aggregate state")));
-	kind = pq_getmsgbyte(&buf);
-	directed = pq_getmsgbyte(&buf);
-	n = (int) pq_getmsgint(&buf, 4);
-	if (kind > CRITERIA_JUDGEMENTS || directed > 1 || n < 1 || n > RATING_DIMENSIONS_MAX)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state contains an impossible number of criteria")));
+	if (kind > CRITERIA_JUDGEMENTS || n < 1 || n > RATING_DIMENSIONS_MAX)
+		report_bad_partial_state("Its number of criteria is out of range.");
 	state = state_create(CurrentMemoryContext, (CriteriaKind) kind, n);
 	state->directed = directed;
-	state->rows = pq_getmsgint64(&buf);
-	if (state->rows <= 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state contains an impossible count")));
+	state->rows = partial_state_get_count(buf);
+	if (state->rows == 0)
+		report_bad_partial_state("It has no rows.");
 	for (int j = 0; j < n; j++)
 	{
-		state->higher_is_better[j] = pq_getmsgbyte(&buf) != 0;
-		state->min[j] = pq_getmsgfloat8(&buf);
-		state->max[j] = pq_getmsgfloat8(&buf);
-		if (isnan(state->min[j]) || isnan(state->max[j]))
-			ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-							errmsg("an aggregate state contains NaN")));
+		state->higher_is_better[j] = receive_flag(buf);
+		receive_range(buf, state, j);
 	}
 	for (int i = 0; i < state->sum_count; i++)
-		receive_sum(&buf, &state->sums[i]);
-	pq_getmsgend(&buf);
-	PG_RETURN_POINTER(state);
+		receive_sum(buf, &state->sums[i]);
+	return state;
+}
+
+static void
+criteria_add(void *target, const void *other)
+{
+	CriteriaState *state = target;
+	const CriteriaState *more = other;
+
+	check_same_kind(state->kind, more->kind);
+	check_same_number(state->n, more->n);
+	if (state->directed != more->directed ||
+		memcmp(state->higher_is_better, more->higher_is_better, state->n * sizeof(bool)) != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("higher_is_better must be the same in all rows of a group")));
+	for (int j = 0; j < state->n; j++)
+	{
+		widen_range(state, j, more->min[j]);
+		widen_range(state, j, more->max[j]);
+	}
+	for (int i = 0; i < state->sum_count; i++)
+		exact_sum_merge(&state->sums[i], &more->sums[i]);
+	partial_state_add_count(&state->rows, more->rows);
+}
+
+static const PartialStateKind criteria_kind = {
+	PARTIAL_STATE_CRITERIA, criteria_serialize, criteria_deserialize, criteria_add
+};
+
+Datum
+criteria_combine(PG_FUNCTION_ARGS)
+{
+	return partial_state_combine(fcinfo, &criteria_kind);
+}
+
+/* ---------- rows ---------- */
+
+static PartialState *
+partial_create(FunctionCallInfo fcinfo, CriteriaKind kind, int n)
+{
+	PartialState *partial = partial_state_create(fcinfo, &criteria_kind);
+
+	partial->state = state_create(partial->header.eoh_context, kind, n);
+	return partial;
+}
+
+/*
+ * Look at the array of a row, and find the state to add it to; NULL when the
+ * array is, and the row is to be skipped.  The first row makes the state.
+ */
+static CriteriaState *
+get_row(FunctionCallInfo fcinfo, CriteriaKind kind, PartialState **partial, Float8Array *row)
+{
+	CriteriaState *state;
+
+	*partial = partial_state_update(fcinfo, &criteria_kind);
+	if (PG_ARGISNULL(1))
+		return NULL;
+	float8_array_view(row, PG_GETARG_DATUM(1));
+	if (row->ndim > 1)
+		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+						errmsg("the criteria must be an array of one dimension, not %d",
+							   row->ndim)));
+	if (*partial == NULL)
+	{
+		check_dimension_count(row->count, "the array of criteria");
+		*partial = partial_create(fcinfo, kind, row->count);
+	}
+	state = (*partial)->state;
+	check_same_kind(state->kind, kind);
+	check_same_number(state->n, row->count);
+	return state;
+}
+
+/* entropy_weights(raw float8[]) */
+Datum
+entropy_accum(PG_FUNCTION_ARGS)
+{
+	PartialState *partial;
+	CriteriaState *state;
+	Float8Array row;
+
+	state = get_row(fcinfo, CRITERIA_ENTROPY, &partial, &row);
+	if (state != NULL)
+	{
+		for (int j = 0; j < state->n; j++)
+		{
+			double		value = get_criterion(state, &row, j);
+
+			if (value < 0)
+				report_negative(value, j);
+			exact_sum_add(&state->sums[j], value);
+			exact_sum_add_x_log_x(&state->sums[state->n + j], value);
+		}
+		state->rows++;
+	}
+	PG_RETURN_PARTIAL_STATE(partial);
+}
+
+/* critic_weights(raw float8[] [, higher_is_better boolean[]]) */
+Datum
+critic_accum(PG_FUNCTION_ARGS)
+{
+	PartialState *partial;
+	CriteriaState *state;
+	Float8Array row;
+
+	state = get_row(fcinfo, CRITERIA_CRITIC, &partial, &row);
+	if (state != NULL)
+	{
+		ExactSum   *product = state->sums + state->n;
+
+		if (PG_NARGS() > 2)
+			take_directions(fcinfo, 2, state);
+		for (int j = 0; j < state->n; j++)
+		{
+			double		value = get_criterion(state, &row, j);
+
+			exact_sum_add(&state->sums[j], value);
+			for (int k = 0; k <= j; k++)
+				exact_sum_add_product(product++, value, row.values[k]);
+		}
+		state->rows++;
+	}
+	PG_RETURN_PARTIAL_STATE(partial);
+}
+
+static const char *const normalisations[] = {"vector", "min_max"};
+
+/*
+ * topsis_scale(raw float8[], higher_is_better boolean[] [, normalisation text]):
+ * a value that is missing is left out of the norm of its criterion.
+ */
+Datum
+topsis_scale_accum(PG_FUNCTION_ARGS)
+{
+	PartialState *partial;
+	CriteriaState *state;
+	Float8Array row;
+	CriteriaKind kind = CRITERIA_TOPSIS_VECTOR;
+
+	if (PG_NARGS() > 3 &&
+		get_word(fcinfo, 3, "normalisation", normalisations, lengthof(normalisations)) == 1)
+		kind = CRITERIA_TOPSIS_MIN_MAX;
+	state = get_row(fcinfo, kind, &partial, &row);
+	if (state != NULL)
+	{
+		int			stored = 0;
+
+		take_directions(fcinfo, 2, state);
+		for (int j = 0; j < state->n; j++)
+		{
+			double		value;
+
+			if (!float8_array_get(&row, j, &stored, &value))
+				continue;
+			value = check_value(value, j);
+			widen_range(state, j, value);
+			if (kind == CRITERIA_TOPSIS_VECTOR)
+				exact_sum_add_product(&state->sums[j], value, value);
+		}
+		state->rows++;
+	}
+	PG_RETURN_PARTIAL_STATE(partial);
+}
+
+/* ahp_group(matrix float8[]) */
+Datum
+ahp_group_accum(PG_FUNCTION_ARGS)
+{
+	PartialState *partial = partial_state_update(fcinfo, &criteria_kind);
+
+	if (!PG_ARGISNULL(1))
+	{
+		Float8Array matrix;
+		int			n = judgements_view(&matrix, PG_GETARG_DATUM(1));
+		CriteriaState *state;
+
+		if (partial == NULL)
+			partial = partial_create(fcinfo, CRITERIA_JUDGEMENTS, n);
+		state = partial->state;
+		check_same_kind(state->kind, CRITERIA_JUDGEMENTS);
+		check_same_number(state->n, n);
+		for (int i = 0; i < n * n; i++)
+		{
+			DoubleDouble logarithm = dd_log(matrix.values[i]);
+
+			exact_sum_add(&state->sums[i], logarithm.hi);
+			exact_sum_add(&state->sums[i], logarithm.lo);
+		}
+		state->rows++;
+	}
+	PG_RETURN_PARTIAL_STATE(partial);
 }
 
 /* ---------- results ---------- */
@@ -540,12 +551,10 @@ criteria_deserialize(PG_FUNCTION_ARGS)
 static CriteriaState *
 get_final_state(FunctionCallInfo fcinfo, CriteriaKind kind, CriteriaKind other_kind)
 {
-	CriteriaState *state = get_state(fcinfo, 0);
+	CriteriaState *state = partial_state_read(fcinfo, &criteria_kind);
 
-	get_aggregate_context(fcinfo);
 	if (state && state->kind != kind && state->kind != other_kind)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state is one of another aggregate")));
+		report_other_partial_state("It keeps other sums of its criteria.");
 	return state;
 }
 

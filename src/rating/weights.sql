@@ -32,63 +32,55 @@ COMMENT ON FUNCTION customer_tier.mix_weights(double precision[], double precisi
     'one set of weights with sum 1 from two: their products (''multiplicative''), or share of the first and 1 - share of the second (''linear'')';
 
 -- Aggregates; their state is that of combine.sql.
-CREATE FUNCTION customer_tier.ahp_group_accum(internal, matrix double precision[])
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ahp_group_accum';
-CREATE FUNCTION customer_tier.ahp_group_final(internal)
+CREATE FUNCTION customer_tier.ahp_group_accum(state customer_tier.partial_state, matrix double precision[])
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ahp_group_accum';
+CREATE FUNCTION customer_tier.ahp_group_final(state customer_tier.partial_state)
 RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ahp_group_final';
 CREATE AGGREGATE customer_tier.ahp_group(matrix double precision[]) (
     SFUNC = customer_tier.ahp_group_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 20000,
     FINALFUNC = customer_tier.ahp_group_final,
     COMBINEFUNC = customer_tier.criteria_combine,
-    SERIALFUNC = customer_tier.criteria_serialize,
-    DESERIALFUNC = customer_tier.criteria_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.ahp_group(double precision[]) IS
     'the matrix of judgements of a group, for ahp_weights(): the geometric mean of each judgement';
 
-CREATE FUNCTION customer_tier.entropy_accum(internal, raw double precision[])
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'entropy_accum';
-CREATE FUNCTION customer_tier.entropy_final(internal)
+CREATE FUNCTION customer_tier.entropy_accum(state customer_tier.partial_state, raw double precision[])
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'entropy_accum';
+CREATE FUNCTION customer_tier.entropy_final(state customer_tier.partial_state)
 RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'entropy_final';
 CREATE AGGREGATE customer_tier.entropy_weights(raw double precision[]) (
     SFUNC = customer_tier.entropy_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 12000,
     FINALFUNC = customer_tier.entropy_final,
     COMBINEFUNC = customer_tier.criteria_combine,
-    SERIALFUNC = customer_tier.criteria_serialize,
-    DESERIALFUNC = customer_tier.criteria_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.entropy_weights(double precision[]) IS
     'entropy weights (sum 1) of criteria from the values of all customers, an array each, none negative; a criterion that is the same for all weighs 0';
 
-CREATE FUNCTION customer_tier.critic_accum(internal, raw double precision[])
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'critic_accum';
-CREATE FUNCTION customer_tier.critic_accum(internal, raw double precision[], higher_is_better boolean[])
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'critic_accum';
-CREATE FUNCTION customer_tier.critic_final(internal)
+CREATE FUNCTION customer_tier.critic_accum(state customer_tier.partial_state, raw double precision[])
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'critic_accum';
+CREATE FUNCTION customer_tier.critic_accum(state customer_tier.partial_state, raw double precision[], higher_is_better boolean[])
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'critic_accum';
+CREATE FUNCTION customer_tier.critic_final(state customer_tier.partial_state)
 RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'critic_final';
 CREATE AGGREGATE customer_tier.critic_weights(raw double precision[]) (
     SFUNC = customer_tier.critic_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 36000,
     FINALFUNC = customer_tier.critic_final,
     COMBINEFUNC = customer_tier.criteria_combine,
-    SERIALFUNC = customer_tier.criteria_serialize,
-    DESERIALFUNC = customer_tier.criteria_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.critic_weights(double precision[]) IS
     'CRITIC weights (sum 1) of criteria from the values of all customers, an array each: much where a criterion varies and disagrees with the others; a criterion that is the same for all weighs 0';
 CREATE AGGREGATE customer_tier.critic_weights(raw double precision[], higher_is_better boolean[]) (
     SFUNC = customer_tier.critic_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 36000,
     FINALFUNC = customer_tier.critic_final,
     COMBINEFUNC = customer_tier.criteria_combine,
-    SERIALFUNC = customer_tier.criteria_serialize,
-    DESERIALFUNC = customer_tier.criteria_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.critic_weights(double precision[], boolean[]) IS
     'CRITIC weights (sum 1) where less is better for the criteria that are false in higher_is_better';

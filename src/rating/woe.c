@@ -42,9 +42,6 @@ PG_FUNCTION_INFO_V1(woe_of_counts);
 PG_FUNCTION_INFO_V1(information_value_of_counts);
 PG_FUNCTION_INFO_V1(information_value_of_bins);
 
-#define BINS_MIN 2
-#define BINS_MAX 1000
-
 /* The fields of customer_tier.woe_bin. */
 typedef enum BinField
 {
@@ -95,7 +92,7 @@ check_both_outcomes(int64 good, int64 bad)
 
 /* ---------- The aggregate ---------- */
 
-/* woe_accum(state internal, value float8, bad boolean, bins int) -> internal */
+/* woe_accum(state partial_state, value float8, bad boolean, bins int) -> partial_state */
 Datum
 woe_accum(PG_FUNCTION_ARGS)
 {
@@ -112,7 +109,7 @@ woe_accum(PG_FUNCTION_ARGS)
 						errmsg("the number of bins must not be %d", bins),
 						errhint("Give a number from %d to %d, for example 10.", BINS_MIN,
 								BINS_MAX)));
-	PG_RETURN_POINTER(outcomes_add(fcinfo, bins, "a value to bin"));
+	PG_RETURN_PARTIAL_STATE(outcomes_add(fcinfo, bins, "a value to bin"));
 }
 
 /* Two sorted arrays as one. */
@@ -177,20 +174,22 @@ make_bin(TupleDesc desc, int number, const double *bounds, int64 good, int64 bad
 Datum
 woe_bins_final(PG_FUNCTION_ARGS)
 {
-	const Outcomes *state;
+	const Outcomes *state = partial_state_read(fcinfo, &outcomes_kind);
 	SortedOutcomes sorted;
 	double		cuts[BINS_MAX];
 	Datum		bins[BINS_MAX + 1];
 	int			count = 0;
 	int64		good = 0;
 	int64		bad = 0;
-	Oid			type = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
+	Oid			type;
 	TupleDesc	desc;
 
-	get_aggregate_context(fcinfo);
-	if (PG_ARGISNULL(0))
+	if (state == NULL)
 		PG_RETURN_NULL();
-	state = (const Outcomes *) PG_GETARG_POINTER(0);
+	if (state->good->parameter == 0)
+		report_other_partial_state("It has no number of bins, as those of auc, ks and gini.");
+	/* of the function, since who combines states need not call it in an expression */
+	type = get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid));
 	check_both_outcomes(state->good->count + state->good_null,
 						state->bad->count + state->bad_null);
 	desc = lookup_rowtype_tupdesc_copy(type, -1);

@@ -25,19 +25,16 @@
 #include "numerics/natural_breaks.h"
 #include "numerics/quantile.h"
 #include "numerics/sort.h"
+#include "state/partial_state.h"
 #include "value_list.h"
 
 PG_FUNCTION_INFO_V1(cuts_accum);
 PG_FUNCTION_INFO_V1(cuts_combine);
-PG_FUNCTION_INFO_V1(cuts_serialize);
-PG_FUNCTION_INFO_V1(cuts_deserialize);
 PG_FUNCTION_INFO_V1(quantile_cuts_final);
 PG_FUNCTION_INFO_V1(balanced_cuts_final);
 PG_FUNCTION_INFO_V1(natural_cuts_final);
 PG_FUNCTION_INFO_V1(mean_accum);
 PG_FUNCTION_INFO_V1(mean_combine);
-PG_FUNCTION_INFO_V1(mean_serialize);
-PG_FUNCTION_INFO_V1(mean_deserialize);
 PG_FUNCTION_INFO_V1(mean_cut_final);
 PG_FUNCTION_INFO_V1(score);
 
@@ -97,18 +94,48 @@ check_value_finite(double value)
 								"balanced_cuts.")));
 }
 
-/* cuts_accum(state internal, value float8, n int) -> internal */
+static void
+cuts_serialize(StringInfo buf, const void *state)
+{
+	value_list_send(buf, state);
+}
+
+static void *
+cuts_deserialize(StringInfo buf)
+{
+	ValueList  *list = value_list_receive(buf);
+
+	if (list->parameter < SCORES_MIN || list->parameter > SCORES_MAX)
+		report_bad_partial_state("Its number of scores is out of range.");
+	return list;
+}
+
+static void
+cuts_add(void *state, const void *other)
+{
+	check_same_number(((ValueList *) state)->parameter, ((const ValueList *) other)->parameter);
+	value_list_append(state, other);
+}
+
+static const PartialStateKind cuts_kind = {PARTIAL_STATE_CUTS, cuts_serialize, cuts_deserialize, cuts_add};
+
+/* cuts_accum(state partial_state, value float8, n int) -> partial_state */
 Datum
 cuts_accum(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	ValueList  *list = PG_ARGISNULL(0) ? NULL : (ValueList *) PG_GETARG_POINTER(0);
-	int32		n = get_number_of_scores(fcinfo, 2);
+	PartialState *partial = partial_state_update(fcinfo, &cuts_kind);
+	ValueList  *list;
 
-	if (list == NULL)
-		list = value_list_create(context, n);
-	else
-		check_same_number(list->parameter, n);
+	if (partial == NULL)
+	{
+		int32		n = get_number_of_scores(fcinfo, 2);
+
+		partial = partial_state_create(fcinfo, &cuts_kind);
+		partial->state = value_list_create(partial->header.eoh_context, n);
+	}
+	list = partial->state;
+	if (unlikely(PG_ARGISNULL(2) || PG_GETARG_INT32(2) != list->parameter))
+		check_same_number(list->parameter, get_number_of_scores(fcinfo, 2));
 
 	if (!PG_ARGISNULL(1))
 	{
@@ -117,50 +144,20 @@ cuts_accum(PG_FUNCTION_ARGS)
 		check_value_not_nan(value);
 		value_list_add(list, value);
 	}
-	PG_RETURN_POINTER(list);
+	PG_RETURN_PARTIAL_STATE(partial);
 }
 
 Datum
 cuts_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	ValueList  *list = PG_ARGISNULL(0) ? NULL : (ValueList *) PG_GETARG_POINTER(0);
-	ValueList  *other = PG_ARGISNULL(1) ? NULL : (ValueList *) PG_GETARG_POINTER(1);
-
-	if (other == NULL)
-	{
-		if (list == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(list);
-	}
-	if (list == NULL)
-		list = value_list_create(context, other->parameter);
-	else
-		check_same_number(list->parameter, other->parameter);
-	value_list_append(list, other);
-	PG_RETURN_POINTER(list);
-}
-
-Datum
-cuts_serialize(PG_FUNCTION_ARGS)
-{
-	get_aggregate_context(fcinfo);
-	PG_RETURN_BYTEA_P(value_list_serialize((ValueList *) PG_GETARG_POINTER(0)));
-}
-
-Datum
-cuts_deserialize(PG_FUNCTION_ARGS)
-{
-	get_aggregate_context(fcinfo);
-	PG_RETURN_POINTER(value_list_deserialize(PG_GETARG_BYTEA_PP(0), CurrentMemoryContext));
+	return partial_state_combine(fcinfo, &cuts_kind);
 }
 
 /* The values of a group, sorted; NULL when there is none. */
 static double *
 get_sorted_values(FunctionCallInfo fcinfo, ValueList **list)
 {
-	get_aggregate_context(fcinfo);
-	*list = PG_ARGISNULL(0) ? NULL : (ValueList *) PG_GETARG_POINTER(0);
+	*list = partial_state_read(fcinfo, &cuts_kind);
 	if (*list == NULL || (*list)->count == 0)
 		return NULL;
 	return value_list_sorted(*list);
@@ -227,134 +224,96 @@ natural_cuts_final(PG_FUNCTION_ARGS)
 
 /* ---------- the mean: one exact sum ---------- */
 
-#define MEAN_STATE_VERSION 1
-
 typedef struct MeanState
 {
 	int64		count;
 	ExactSum	sum;
 } MeanState;
 
-static MeanState *
-mean_create(MemoryContext context)
+/* The digits are written carried, which is the same for equal sums. */
+static void
+mean_serialize(StringInfo buf, const void *state)
 {
-	MeanState  *state = MemoryContextAlloc(context, sizeof(MeanState));
+	const MeanState *mean = state;
+	ExactSum	sum = mean->sum;
 
-	state->count = 0;
-	exact_sum_init(&state->sum);
-	return state;
+	exact_sum_carry(&sum);
+	pq_sendint64(buf, mean->count);
+	for (int i = 0; i < EXACT_SUM_DIGITS; i++)
+		pq_sendint64(buf, sum.digit[i]);
 }
 
-/* mean_accum(state internal, value float8) -> internal */
+static void *
+mean_deserialize(StringInfo buf)
+{
+	MeanState  *mean = palloc0(sizeof(MeanState));
+
+	mean->count = partial_state_get_count(buf);
+	if (mean->count == 0)
+		report_bad_partial_state("It has no values.");
+	for (int i = 0; i < EXACT_SUM_DIGITS; i++)
+	{
+		int64		digit = pq_getmsgint64(buf);
+
+		/* carried digits have 32 bits; the topmost has the sign and few more */
+		if (digit > (int64) PG_UINT32_MAX || digit < -(int64) PG_UINT32_MAX ||
+			(digit < 0 && i < EXACT_SUM_DIGITS - 1))
+			report_bad_partial_state("A digit of its sum is out of range.");
+		mean->sum.digit[i] = digit;
+	}
+	return mean;
+}
+
+static void
+mean_add(void *state, const void *other)
+{
+	MeanState  *mean = state;
+	const MeanState *more = other;
+
+	partial_state_add_count(&mean->count, more->count);
+	exact_sum_merge(&mean->sum, &more->sum);
+}
+
+static const PartialStateKind mean_kind = {PARTIAL_STATE_MEAN, mean_serialize, mean_deserialize, mean_add};
+
+/* mean_accum(state partial_state, value float8) -> partial_state */
 Datum
 mean_accum(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	MeanState  *state = PG_ARGISNULL(0) ? NULL : (MeanState *) PG_GETARG_POINTER(0);
+	PartialState *partial = partial_state_update(fcinfo, &mean_kind);
+	MeanState  *mean;
 	double		value;
 
 	if (PG_ARGISNULL(1))
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
+		PG_RETURN_PARTIAL_STATE(partial);
 	value = PG_GETARG_FLOAT8(1);
 	check_value_not_nan(value);
 	check_value_finite(value);
-	if (state == NULL)
-		state = mean_create(context);
-	exact_sum_add(&state->sum, value);
-	state->count++;
-	PG_RETURN_POINTER(state);
+	if (partial == NULL)
+	{
+		partial = partial_state_create(fcinfo, &mean_kind);
+		partial->state = MemoryContextAllocZero(partial->header.eoh_context, sizeof(MeanState));
+	}
+	mean = partial->state;
+	exact_sum_add(&mean->sum, value);
+	mean->count++;
+	PG_RETURN_PARTIAL_STATE(partial);
 }
 
 Datum
 mean_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	MeanState  *state = PG_ARGISNULL(0) ? NULL : (MeanState *) PG_GETARG_POINTER(0);
-	MeanState  *other = PG_ARGISNULL(1) ? NULL : (MeanState *) PG_GETARG_POINTER(1);
-
-	if (other == NULL)
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state);
-	}
-	if (state == NULL)
-		state = mean_create(context);
-	exact_sum_merge(&state->sum, &other->sum);
-	state->count += other->count;
-	PG_RETURN_POINTER(state);
-}
-
-/* The digits are written carried, which is the same for equal sums. */
-Datum
-mean_serialize(PG_FUNCTION_ARGS)
-{
-	MeanState  *state = (MeanState *) PG_GETARG_POINTER(0);
-	ExactSum	sum;
-	StringInfoData buf;
-
-	get_aggregate_context(fcinfo);
-	sum = state->sum;
-	exact_sum_carry(&sum);
-	pq_begintypsend(&buf);
-	pq_sendbyte(&buf, MEAN_STATE_VERSION);
-	pq_sendint64(&buf, state->count);
-	for (int i = 0; i < EXACT_SUM_DIGITS; i++)
-		pq_sendint64(&buf, sum.digit[i]);
-	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
-}
-
-Datum
-mean_deserialize(PG_FUNCTION_ARGS)
-{
-	bytea	   *bytes;
-	StringInfoData buf;
-	MeanState  *state;
-
-	get_aggregate_context(fcinfo);
-	bytes = PG_GETARG_BYTEA_PP(0);
-	buf.data = VARDATA_ANY(bytes);
-	buf.len = VARSIZE_ANY_EXHDR(bytes);
-	buf.maxlen = buf.len;
-	buf.cursor = 0;
-
-	if (pq_getmsgbyte(&buf) != MEAN_STATE_VERSION)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("unknown version of an aggregate state")));
-	state = mean_create(CurrentMemoryContext);
-	state->count = pq_getmsgint64(&buf);
-	for (int i = 0; i < EXACT_SUM_DIGITS; i++)
-	{
-		int64		digit = pq_getmsgint64(&buf);
-
-		/* carried digits have 32 bits; the topmost has the sign and few more */
-		if (digit > (int64) PG_UINT32_MAX || digit < -(int64) PG_UINT32_MAX ||
-			(digit < 0 && i < EXACT_SUM_DIGITS - 1))
-			ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-							errmsg("an aggregate state contains an impossible digit")));
-		state->sum.digit[i] = digit;
-	}
-	if (state->count <= 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("an aggregate state contains an impossible count")));
-	pq_getmsgend(&buf);
-	PG_RETURN_POINTER(state);
+	return partial_state_combine(fcinfo, &mean_kind);
 }
 
 Datum
 mean_cut_final(PG_FUNCTION_ARGS)
 {
-	MeanState  *state;
+	const MeanState *state = partial_state_read(fcinfo, &mean_kind);
 	double		mean;
 
-	get_aggregate_context(fcinfo);
-	if (PG_ARGISNULL(0))
+	if (state == NULL)
 		PG_RETURN_NULL();
-	state = (MeanState *) PG_GETARG_POINTER(0);
 	mean = exact_sum_mean(&state->sum, state->count);
 	PG_RETURN_ARRAYTYPE_P(float8_array_from(&mean, 1));
 }

@@ -1,77 +1,61 @@
 -- Cut points of a population and the score of one value among them.
 
-CREATE FUNCTION customer_tier.cuts_accum(internal, value double precision, n integer)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cuts_accum';
-CREATE FUNCTION customer_tier.cuts_combine(internal, internal)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cuts_combine';
-CREATE FUNCTION customer_tier.cuts_serialize(internal)
-RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cuts_serialize';
-CREATE FUNCTION customer_tier.cuts_deserialize(bytea, internal)
-RETURNS internal LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cuts_deserialize';
-CREATE FUNCTION customer_tier.quantile_cuts_final(internal)
+CREATE FUNCTION customer_tier.cuts_accum(state customer_tier.partial_state, value double precision, n integer)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cuts_accum';
+CREATE FUNCTION customer_tier.cuts_combine(state customer_tier.partial_state, other customer_tier.partial_state)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cuts_combine';
+CREATE FUNCTION customer_tier.quantile_cuts_final(state customer_tier.partial_state)
 RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'quantile_cuts_final';
-CREATE FUNCTION customer_tier.balanced_cuts_final(internal)
+CREATE FUNCTION customer_tier.balanced_cuts_final(state customer_tier.partial_state)
 RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'balanced_cuts_final';
-CREATE FUNCTION customer_tier.natural_cuts_final(internal)
+CREATE FUNCTION customer_tier.natural_cuts_final(state customer_tier.partial_state)
 RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'natural_cuts_final';
 
-CREATE FUNCTION customer_tier.mean_accum(internal, value double precision)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mean_accum';
-CREATE FUNCTION customer_tier.mean_combine(internal, internal)
-RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mean_combine';
-CREATE FUNCTION customer_tier.mean_serialize(internal)
-RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mean_serialize';
-CREATE FUNCTION customer_tier.mean_deserialize(bytea, internal)
-RETURNS internal LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mean_deserialize';
-CREATE FUNCTION customer_tier.mean_cut_final(internal)
+CREATE FUNCTION customer_tier.mean_accum(state customer_tier.partial_state, value double precision)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mean_accum';
+CREATE FUNCTION customer_tier.mean_combine(state customer_tier.partial_state, other customer_tier.partial_state)
+RETURNS customer_tier.partial_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mean_combine';
+CREATE FUNCTION customer_tier.mean_cut_final(state customer_tier.partial_state)
 RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mean_cut_final';
 
 -- SSPACE: what a group of some hundred values takes.  The planner cannot know
 -- the size of a group; whole populations are one group and are not hashed.
 CREATE AGGREGATE customer_tier.quantile_cuts(value double precision, n integer) (
     SFUNC = customer_tier.cuts_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 4096,
     FINALFUNC = customer_tier.quantile_cuts_final,
     COMBINEFUNC = customer_tier.cuts_combine,
-    SERIALFUNC = customer_tier.cuts_serialize,
-    DESERIALFUNC = customer_tier.cuts_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.quantile_cuts(double precision, integer) IS
     'n - 1 cut points for n scores of equal share, each the percentile_disc(k / n) of the values';
 
 CREATE AGGREGATE customer_tier.balanced_cuts(value double precision, n integer) (
     SFUNC = customer_tier.cuts_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 4096,
     FINALFUNC = customer_tier.balanced_cuts_final,
     COMBINEFUNC = customer_tier.cuts_combine,
-    SERIALFUNC = customer_tier.cuts_serialize,
-    DESERIALFUNC = customer_tier.cuts_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.balanced_cuts(double precision, integer) IS
     'n - 1 cut points for n scores, each taking its share of the values left by the one before: useful under heavy ties, and the largest value always has score n';
 
 CREATE AGGREGATE customer_tier.natural_cuts(value double precision, n integer) (
     SFUNC = customer_tier.cuts_accum,
-    STYPE = internal,
+    STYPE = customer_tier.partial_state,
     SSPACE = 4096,
     FINALFUNC = customer_tier.natural_cuts_final,
     COMBINEFUNC = customer_tier.cuts_combine,
-    SERIALFUNC = customer_tier.cuts_serialize,
-    DESERIALFUNC = customer_tier.cuts_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.natural_cuts(double precision, integer) IS
     'at most n - 1 cut points for the n classes with the least sum of squares within (optimal one-dimensional k-means)';
 
 CREATE AGGREGATE customer_tier.mean_cut(value double precision) (
     SFUNC = customer_tier.mean_accum,
-    STYPE = internal,
-    SSPACE = 560,
+    STYPE = customer_tier.partial_state,
+    SSPACE = 1024,
     FINALFUNC = customer_tier.mean_cut_final,
     COMBINEFUNC = customer_tier.mean_combine,
-    SERIALFUNC = customer_tier.mean_serialize,
-    DESERIALFUNC = customer_tier.mean_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_tier.mean_cut(double precision) IS
     'one cut point, the mean of the values: the exact sum, rounded once, divided by their number';
