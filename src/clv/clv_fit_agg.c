@@ -143,7 +143,8 @@ fit_serialize(StringInfo buf, const void *source)
 {
 	const FitState *state = source;
 
-	pq_sendstring(buf, state->kind->name);
+	/* as it is: names are ASCII, whatever the client's encoding */
+	pq_sendbytes(buf, state->kind->name, (int) strlen(state->kind->name) + 1);
 	pq_sendint32(buf, state->k);
 	pq_sendfloat8(buf, state->penalty);
 	pq_sendfloat8(buf, state->spread);
@@ -223,7 +224,7 @@ static void *
 fit_deserialize(StringInfo buf)
 {
 	FitState   *state;
-	const ClvModel *kind = clv_model_find(pq_getmsgstring(buf));
+	const ClvModel *kind = clv_model_find(pq_getmsgrawstring(buf));
 
 	if (kind == NULL)
 		report_bad_partial_state("Its model is unknown.");
