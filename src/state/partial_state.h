@@ -74,8 +74,8 @@ extern Datum partial_state_combine(FunctionCallInfo fcinfo, const PartialStateKi
  * For the functions of a kind: the bytes are none that it wrote, or those of a
  * state of another aggregate than the one that is asked to go on with it.
  */
-extern void report_bad_partial_state(const char *detail) pg_attribute_noreturn();
-extern void report_other_partial_state(const char *detail) pg_attribute_noreturn();
+extern void report_bad_partial_state(const char *detail) __attribute__((noreturn));
+extern void report_other_partial_state(const char *detail) __attribute__((noreturn));
 
 /* Counts of rows. */
 extern int64 partial_state_get_count(StringInfo buf);
