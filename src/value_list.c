@@ -207,10 +207,29 @@ check_interrupts(void)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/*
- * A sorted copy.  The list itself is sorted on the way, which changes nothing of
- * what it holds, so that aggregates that share a state sort it once.
- */
+/* Sort the list itself, which changes nothing of what it holds; scratch is as long. */
+static void
+sort_list(ValueList *list, double *scratch)
+{
+	sort_doubles(list->values, scratch, list->count, check_interrupts);
+	list->sorted = list->count;
+}
+
+/* The values sorted, to be read; aggregates that share a state sort it once. */
+const double *
+value_list_in_order(ValueList *list)
+{
+	if (list->sorted != list->count)
+	{
+		double	   *scratch = MemoryContextAllocHuge(CurrentMemoryContext, list->count * sizeof(double));
+
+		sort_list(list, scratch);
+		pfree(scratch);
+	}
+	return list->values;
+}
+
+/* A sorted copy. */
 double *
 value_list_sorted(ValueList *list)
 {
@@ -218,10 +237,7 @@ value_list_sorted(ValueList *list)
 	double	   *sorted = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
 
 	if (list->sorted != list->count)
-	{
-		sort_doubles(list->values, sorted, list->count, check_interrupts);
-		list->sorted = list->count;
-	}
+		sort_list(list, sorted);
 	memcpy(sorted, list->values, bytes);
 	return sorted;
 }

@@ -31,6 +31,7 @@ extern void value_list_grow(ValueList *list, int64 need);
 extern void value_list_append(ValueList *list, const ValueList *other);
 extern void value_list_send(StringInfo buf, const ValueList *list);
 extern ValueList *value_list_receive(StringInfo buf);
+extern const double *value_list_in_order(ValueList *list);
 extern double *value_list_sorted(ValueList *list);
 extern void check_interrupts(void);
 

@@ -95,8 +95,6 @@ compare_outcomes(FunctionCallInfo fcinfo, Pairs *result)
 			largest = distance;
 	}
 	result->ks = (double) largest / (double) result->pairs;
-	pfree(sorted.good);
-	pfree(sorted.bad);
 	return true;
 }
 
@@ -165,7 +163,7 @@ Datum
 concentration_final(PG_FUNCTION_ARGS)
 {
 	ValueList  *list = partial_state_read(fcinfo, &population_kind);
-	double	   *sorted;
+	const double *sorted;
 	int			exponent;
 	int64		n;
 	Total		sum = {0, 0};
@@ -174,7 +172,7 @@ concentration_final(PG_FUNCTION_ARGS)
 	if (list == NULL || list->count == 0)
 		PG_RETURN_NULL();
 	n = list->count;
-	sorted = value_list_sorted(list);
+	sorted = value_list_in_order(list);
 	/* with a value below 0, only zeros, or an infinite one, there are no shares */
 	if (sorted[0] < 0 || sorted[n - 1] <= 0 || isinf(sorted[n - 1]))
 		PG_RETURN_NULL();
@@ -188,6 +186,5 @@ concentration_final(PG_FUNCTION_ARGS)
 		total_add(&sum, x);
 		total_add(&moment, (double) (2 * i + 1 - n) * x);
 	}
-	pfree(sorted);
 	PG_RETURN_FLOAT8(total_value(&moment) / ((double) n * total_value(&sum)));
 }

@@ -39,7 +39,7 @@ RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAM
 CREATE AGGREGATE customer_tier.mean_deviation(value double precision) (
     SFUNC = customer_tier.deviation_accum,
     STYPE = customer_tier.partial_state,
-    SSPACE = 2800,
+    SSPACE = 2200,
     FINALFUNC = customer_tier.mean_deviation_final,
     COMBINEFUNC = customer_tier.deviation_combine,
     PARALLEL = SAFE);

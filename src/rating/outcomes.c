@@ -129,7 +129,7 @@ outcomes_sorted(const Outcomes *outcomes)
 
 	sorted.goods = outcomes->good->count;
 	sorted.bads = outcomes->bad->count;
-	sorted.good = sorted.goods > 0 ? value_list_sorted(outcomes->good) : NULL;
-	sorted.bad = sorted.bads > 0 ? value_list_sorted(outcomes->bad) : NULL;
+	sorted.good = sorted.goods > 0 ? value_list_in_order(outcomes->good) : NULL;
+	sorted.bad = sorted.bads > 0 ? value_list_in_order(outcomes->bad) : NULL;
 	return sorted;
 }

@@ -31,13 +31,13 @@ extern const PartialStateKind outcomes_kind;
  */
 extern PartialState *outcomes_add(FunctionCallInfo fcinfo, int32 parameter, const char *what);
 
-/* Both sorted, in the current memory context. */
+/* Both sorted, where they are. */
 typedef struct SortedOutcomes
 {
 	int64		goods;
 	int64		bads;
-	double	   *good;
-	double	   *bad;
+	const double *good;
+	const double *bad;
 } SortedOutcomes;
 
 extern SortedOutcomes outcomes_sorted(const Outcomes *outcomes);

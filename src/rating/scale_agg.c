@@ -180,15 +180,14 @@ Datum
 value_range_final(PG_FUNCTION_ARGS)
 {
 	const RangeState *state = partial_state_read(fcinfo, &range_kind);
-	double	   *sorted;
+	const double *sorted;
 	double		range[2];
 
 	if (state == NULL || state->list->count == 0)
 		PG_RETURN_NULL();
-	sorted = value_list_sorted(state->list);
+	sorted = value_list_in_order(state->list);
 	range[0] = get_quantile(sorted, state->list->count, state->low);
 	range[1] = get_quantile(sorted, state->list->count, state->high);
-	pfree(sorted);
 	PG_RETURN_ARRAYTYPE_P(float8_array_from(range, 2));
 }
 
@@ -350,7 +349,7 @@ fill_scale_stats(ValueList *list, Datum *value, bool *isnull)
 	value[0] = Int64GetDatum(count);
 	if (count > 0)
 	{
-		double	   *sorted = value_list_sorted(list);
+		const double *sorted = value_list_in_order(list);
 		double		cuts[BINS - 1];
 		double		mean = 0;
 		double		deviation = 0;
@@ -363,7 +362,6 @@ fill_scale_stats(ValueList *list, Datum *value, bool *isnull)
 		value[4] = Float8GetDatum(deviation);
 		value[5] = PointerGetDatum(float8_array_from(cuts, BINS - 1));
 		value[6] = PointerGetDatum(count_bins(sorted, count, cuts));
-		pfree(sorted);
 	}
 }
 

@@ -217,10 +217,6 @@ woe_bins_final(PG_FUNCTION_ARGS)
 			bad += bads;
 		}
 	}
-	if (sorted.good != NULL)
-		pfree(sorted.good);
-	if (sorted.bad != NULL)
-		pfree(sorted.bad);
 	PG_RETURN_ARRAYTYPE_P(construct_array(bins, count, type, -1, false, TYPALIGN_DOUBLE));
 }
 

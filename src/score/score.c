@@ -153,57 +153,53 @@ cuts_combine(PG_FUNCTION_ARGS)
 	return partial_state_combine(fcinfo, &cuts_kind);
 }
 
-/* The values of a group, sorted; NULL when there is none. */
-static double *
-get_sorted_values(FunctionCallInfo fcinfo, ValueList **list)
+/* The values of a group; NULL when there is none. */
+static ValueList *
+get_values(FunctionCallInfo fcinfo)
 {
-	*list = partial_state_read(fcinfo, &cuts_kind);
-	if (*list == NULL || (*list)->count == 0)
-		return NULL;
-	return value_list_sorted(*list);
+	ValueList  *list = partial_state_read(fcinfo, &cuts_kind);
+
+	return list == NULL || list->count == 0 ? NULL : list;
 }
 
 Datum
 quantile_cuts_final(PG_FUNCTION_ARGS)
 {
-	ValueList  *list;
-	double	   *sorted = get_sorted_values(fcinfo, &list);
+	ValueList  *list = get_values(fcinfo);
 	double		cuts[SCORES_MAX];
 
-	if (sorted == NULL)
+	if (list == NULL)
 		PG_RETURN_NULL();
-	quantile_cuts(sorted, list->count, list->parameter, cuts);
-	pfree(sorted);
+	quantile_cuts(value_list_in_order(list), list->count, list->parameter, cuts);
 	PG_RETURN_ARRAYTYPE_P(float8_array_from(cuts, list->parameter - 1));
 }
 
 Datum
 balanced_cuts_final(PG_FUNCTION_ARGS)
 {
-	ValueList  *list;
-	double	   *sorted = get_sorted_values(fcinfo, &list);
+	ValueList  *list = get_values(fcinfo);
 	double		cuts[SCORES_MAX];
 
-	if (sorted == NULL)
+	if (list == NULL)
 		PG_RETURN_NULL();
-	balanced_cuts(sorted, list->count, list->parameter, cuts);
-	pfree(sorted);
+	balanced_cuts(value_list_in_order(list), list->count, list->parameter, cuts);
 	PG_RETURN_ARRAYTYPE_P(float8_array_from(cuts, list->parameter - 1));
 }
 
 Datum
 natural_cuts_final(PG_FUNCTION_ARGS)
 {
-	ValueList  *list;
-	double	   *sorted = get_sorted_values(fcinfo, &list);
+	ValueList  *list = get_values(fcinfo);
+	double	   *sorted;
 	double	   *through;
 	void	   *workspace;
 	double		cuts[SCORES_MAX];
 	size_t		distinct;
 	int			count;
 
-	if (sorted == NULL)
+	if (list == NULL)
 		PG_RETURN_NULL();
+	sorted = value_list_sorted(list);
 	check_value_finite(sorted[0]);
 	check_value_finite(sorted[list->count - 1]);
 

@@ -53,7 +53,7 @@ COMMENT ON AGGREGATE customer_tier.natural_cuts(double precision, integer) IS
 CREATE AGGREGATE customer_tier.mean_cut(value double precision) (
     SFUNC = customer_tier.mean_accum,
     STYPE = customer_tier.partial_state,
-    SSPACE = 1024,
+    SSPACE = 1200,
     FINALFUNC = customer_tier.mean_cut_final,
     COMBINEFUNC = customer_tier.mean_combine,
     PARALLEL = SAFE);

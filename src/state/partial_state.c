@@ -29,6 +29,9 @@ PG_FUNCTION_INFO_V1(partial_state_send);
 /* As it is stored: version, tag, and what the kind has written. */
 #define PARTIAL_STATE_HEADER 2
 
+/* The name of the memory context of states. */
+#define STATE_CONTEXT "customer_tier partial states"
+
 /* Whose states are of a kind. */
 static const char *const aggregates[PARTIAL_STATE_TAGS] = {
 	[PARTIAL_STATE_CUTS] = "quantile_cuts, balanced_cuts or natural_cuts",
@@ -47,7 +50,7 @@ static const char *const aggregates[PARTIAL_STATE_TAGS] = {
 static Size get_flat_size(ExpandedObjectHeader *header);
 static void flatten_into(ExpandedObjectHeader *header, void *result, Size size);
 
-const ExpandedObjectMethods partial_state_methods = {get_flat_size, flatten_into};
+static const ExpandedObjectMethods partial_state_methods = {get_flat_size, flatten_into};
 
 /* ---------- errors ---------- */
 
@@ -101,11 +104,28 @@ check_kind(const PartialStateKind *kind, PartialStateTag tag)
 
 /* ---------- in memory ---------- */
 
+/*
+ * The executor keeps a state as it is when its memory context is a child of the
+ * aggregate's own.  All states of an aggregate's groups share one: PostgreSQL
+ * adds up all contexts below a hash table with every group it makes.  Deleting
+ * one state would delete them all, but that is what happens to a state that its
+ * transition function replaces by another, which ours never do.
+ */
+static MemoryContext
+get_state_context(FunctionCallInfo fcinfo)
+{
+	MemoryContext context = get_aggregate_context(fcinfo);
+
+	for (MemoryContext child = context->firstchild; child != NULL; child = child->nextchild)
+		if (child->name != NULL && strcmp(child->name, STATE_CONTEXT) == 0)
+			return child;
+	return AllocSetContextCreate(context, STATE_CONTEXT, ALLOCSET_START_SMALL_SIZES);
+}
+
 PartialState *
 partial_state_create(FunctionCallInfo fcinfo, const PartialStateKind *kind)
 {
-	MemoryContext context = AllocSetContextCreate(get_aggregate_context(fcinfo), "partial state",
-												  ALLOCSET_SMALL_SIZES);
+	MemoryContext context = get_state_context(fcinfo);
 	PartialState *partial = MemoryContextAllocZero(context, sizeof(PartialState));
 
 	EOH_init_header(&partial->header, &partial_state_methods, context);
@@ -160,18 +180,6 @@ deserialize(const PartialStateKind *kind, struct varlena *flat)
 	return state;
 }
 
-/* The state in a datum if it is one in memory, else NULL. */
-static PartialState *
-get_expanded(Datum datum)
-{
-	PartialState *partial;
-
-	if (!VARATT_IS_EXTERNAL_EXPANDED((struct varlena *) DatumGetPointer(datum)))
-		return NULL;
-	partial = (PartialState *) DatumGetEOHP(datum);
-	return partial->header.eoh_methods == &partial_state_methods ? partial : NULL;
-}
-
 /*
  * A copy of a state for an aggregate to go on with: one that came from another
  * process, from a table, or from an aggregate beside this.
@@ -204,9 +212,9 @@ read_argument(FunctionCallInfo fcinfo, int argument, const PartialStateKind *kin
 
 	if (PG_ARGISNULL(argument))
 		return NULL;
-	partial = get_expanded(PG_GETARG_DATUM(argument));
-	if (partial == NULL)
+	if (!VARATT_IS_EXTERNAL_EXPANDED((struct varlena *) PG_GETARG_POINTER(argument)))
 		return deserialize(kind, PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(argument)));
+	partial = (PartialState *) DatumGetEOHP(PG_GETARG_DATUM(argument));
 	check_kind(kind, partial->kind->tag);
 	return partial->state;
 }

@@ -58,11 +58,10 @@ typedef struct PartialState
 	StringInfoData bytes;		/* from the question for its size to the copy */
 } PartialState;
 
-extern const ExpandedObjectMethods partial_state_methods;
-
 /*
  * A state without anything in it, in the memory of the aggregate that calls.
- * What it is to hold is made in its header.eoh_context.
+ * What it is to hold is made in its header.eoh_context, which it shares with
+ * the states of other groups.
  */
 extern PartialState *partial_state_create(FunctionCallInfo fcinfo, const PartialStateKind *kind);
 
@@ -93,17 +92,16 @@ extern void partial_state_add_count(int64 *count, int64 more);
 static inline PartialState *
 partial_state_update(FunctionCallInfo fcinfo, const PartialStateKind *kind)
 {
-	struct varlena *pointer = (struct varlena *) PG_GETARG_POINTER(0);
+	char	   *pointer = PG_GETARG_POINTER(0);
 
 	if (likely(!PG_ARGISNULL(0)) && likely(VARATT_IS_EXTERNAL_EXPANDED_RW(pointer)))
 	{
+		/* DatumGetEOHP(), from the pointer within the object instead of what it says */
+		PartialState *partial = (PartialState *) (pointer - offsetof(ExpandedObjectHeader, eoh_rw_ptr));
 		varatt_expanded expanded;
-		PartialState *partial;
 
-		/* DatumGetEOHP() without its call */
 		memcpy(&expanded, VARDATA_EXTERNAL(pointer), sizeof(expanded));
-		partial = (PartialState *) expanded.eohptr;
-		if (likely(partial->kind == kind && partial->header.eoh_methods == &partial_state_methods))
+		if (likely(expanded.eohptr == &partial->header) && likely(partial->kind == kind))
 			return partial;
 	}
 	return partial_state_find(fcinfo, kind);
