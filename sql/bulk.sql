@@ -99,7 +99,7 @@ SELECT * FROM differences('numbered_domain');
 CREATE TABLE far AS
 SELECT n % 50 AS customer,
        CASE i % 7 WHEN 0 THEN date '4713-01-01 BC' + i WHEN 1 THEN date '5874897-12-31' - i WHEN 2 THEN date '1910-04-14' + i % 4
-                  WHEN 3 THEN date '2089-09-15' + i % 4 ELSE day END AS at,
+                  WHEN 3 THEN date '2089-09-01' + i % 4 ELSE day END AS at,
        CASE i % 11 WHEN 0 THEN 87960930222.07 + i % 3 * 0.01 WHEN 1 THEN -87960930222.07 - i % 3 * 0.01
                    WHEN 2 THEN 8796093.022207 + i % 3 * 0.000001 WHEN 3 THEN 12345678901234567890.123456
                    WHEN 4 THEN -9999999999999999999999999.5 WHEN 5 THEN 0.000001 WHEN 6 THEN 0.0000004 WHEN 7 THEN 1e30 WHEN 8 THEN 1e40

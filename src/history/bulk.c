@@ -2,7 +2,8 @@
  * bulk.c
  *	  histories(): all purchase histories of a relation, in one go.
  *
- * The same result as purchases_checked() with GROUP BY customer, byte by byte.
+ * The same result as purchases_checked() with GROUP BY customer, byte by byte;
+ * where there are order ids, of orders that are summed from their lines first.
  * A hash aggregate over millions of groups spends most of its time waiting for
  * memory, since each row goes to another place; here rows become records of 16
  * bytes that are sorted by radix within maintenance_work_mem, and each customer
@@ -40,6 +41,7 @@
 
 PG_FUNCTION_INFO_V1(histories);
 PG_FUNCTION_INFO_V1(histories_offers);
+PG_FUNCTION_INFO_V1(histories_sums);
 
 /* See bulk.h. */
 void		(*bulk_progress) (uint64 rows_read) = NULL;
@@ -54,6 +56,7 @@ void		(*bulk_progress) (uint64 rows_read) = NULL;
 typedef struct BulkCustomer
 {
 	struct BulkCustomer *next;
+	uint32		number;			/* among them, in the order they came up */
 	Datum		key;
 	uint64	   *word;
 	Size		words;
@@ -76,11 +79,18 @@ typedef struct BulkCall
 	BulkKey		key;
 	BulkSort   *sort;
 
+	/* where rows are lines */
+	bool		has_orders;
+	BulkKey		order_key;
+	BulkOrders	orders;
+	BulkLines	lines;
+
 	/* building */
 	BulkBatch	batch;
 	BulkHistory nobody;			/* rows without a customer */
 	BulkHistory customer;		/* of a key that sorts by its value */
 	BulkCustomer *pending;		/* customers of a hash that are yet to be returned */
+	uint32		customers;		/* of that hash so far */
 	uint64	   *word;			/* the words of a key */
 	Size		room_for_words;
 	TupleDesc	desc;
@@ -96,7 +106,7 @@ add_row(BulkCall *call, Datum key, uint64 head, const uint64 *wide)
 	uint64		sort_key = bulk_key_sort_key(&call->key, key);
 	Size		wide_words = wide == NULL ? 0 : WIDE_WORDS;
 
-	if (call->key.kind != BULK_KEY_HASHED)
+	if (!sort->has_words)
 	{
 		bulk_sort_reserve(sort, 1 + wide_words);
 		bulk_sort_put(sort, sort_key, head);
@@ -105,50 +115,36 @@ add_row(BulkCall *call, Datum key, uint64 head, const uint64 *wide)
 	}
 	else
 	{
-		Size		key_words = bulk_key_count_words(&call->key, key);
+		Size		key_words = sort->form == NULL ? 0 : bulk_key_count_words(&call->key, key);
 		uint64	   *word = bulk_sort_put_words(sort, sort_key, 1 + key_words + wide_words);
 
-		word[0] = head | HEAD_KEYED;
-		bulk_key_to_words(&call->key, key, word + 1, key_words);
+		word[0] = head;
+		if (key_words > 0)
+		{
+			word[0] |= HEAD_KEYED;
+			bulk_key_to_words(&call->key, key, word + 1, key_words);
+		}
 		for (Size i = 0; i < wide_words; i++)
 			word[1 + key_words + i] = wide[i];
 	}
 }
 
-/* A row of the source: customer, time, amount, which are where "place" says. */
+/* Put a row of whoever it belongs to where it is built. */
 static inline void
-read_row(BulkCall *call, TupleTableSlot *slot, const int *place)
+put_row(BulkCall *call, bool has_customer, Datum key, bool bad, int32 day, const Amount *amount)
 {
-	const Datum *value = slot->tts_values;
-	const bool *isnull = slot->tts_isnull;
-	MemoryContext old_context;
-	int32		day = 0;
-	Amount		amount = {0, 0};
-	bool		bad;
-
-	if (unlikely(++call->rows_read % PROGRESS_ROWS == 0) && bulk_progress != NULL)
-		bulk_progress(call->rows_read);
-	if (unlikely(!call->row_context->isReset))
-		MemoryContextReset(call->row_context);
-	old_context = MemoryContextSwitchTo(call->row_context);
-
-	bad = isnull[place[BULK_AT]] || isnull[place[BULK_AMOUNT]] ||
-		row_reader_day(&call->reader, value[place[BULK_AT]], &day) != ROW_OK ||
-		row_reader_amount(&call->reader, value[place[BULK_AMOUNT]], &amount) != ROW_OK;
-
-	if (unlikely(isnull[place[BULK_CUSTOMER]]))
+	if (unlikely(!has_customer))
 	{
 		if (bad)
 			bulk_history_add_head(&call->nobody, &call->batch, HEAD_BAD);
-		else if (head_fits(day, amount.units))
+		else if (head_fits(day, amount->units))
 			bulk_history_add_head(&call->nobody, &call->batch,
-								  head_make(day, (int64) amount.units, amount.scale));
+								  head_make(day, (int64) amount->units, amount->scale));
 		else
-			bulk_history_add(&call->nobody, day, amount.units, amount.scale);
+			bulk_history_add(&call->nobody, day, amount->units, amount->scale);
 	}
 	else
 	{
-		Datum		key = value[place[BULK_CUSTOMER]];
 		uint64		wide[WIDE_WORDS];
 
 		if (call->key.kind == BULK_KEY_HASHED && call->key.length == -1)
@@ -156,24 +152,115 @@ read_row(BulkCall *call, TupleTableSlot *slot, const int *place)
 
 		if (unlikely(bad))
 			add_row(call, key, HEAD_BAD, NULL);
-		else if (likely(head_fits(day, amount.units)))
-			add_row(call, key, head_make(day, (int64) amount.units, amount.scale), NULL);
+		else if (likely(head_fits(day, amount->units)))
+			add_row(call, key, head_make(day, (int64) amount->units, amount->scale), NULL);
 		else
 		{
-			wide_make(wide, day, amount.units, amount.scale);
+			wide_make(wide, day, amount->units, amount->scale);
 			add_row(call, key, HEAD_WIDE, wide);
 		}
+	}
+}
+
+/* Count a row of the source, which is read in a memory context of its own. */
+static inline MemoryContext
+begin_row(BulkCall *call)
+{
+	if (unlikely(++call->rows_read % PROGRESS_ROWS == 0) && bulk_progress != NULL)
+		bulk_progress(call->rows_read);
+	if (unlikely(!call->row_context->isReset))
+		MemoryContextReset(call->row_context);
+	return MemoryContextSwitchTo(call->row_context);
+}
+
+/* A row of the source that is an order: customer, time, amount, which are where "place" says. */
+static inline void
+read_row(BulkCall *call, TupleTableSlot *slot, const int *place)
+{
+	const Datum *value = slot->tts_values;
+	const bool *isnull = slot->tts_isnull;
+	MemoryContext old_context = begin_row(call);
+	int32		day = 0;
+	Amount		amount = {0, 0};
+	bool		bad;
+
+	bad = isnull[place[BULK_AT]] || isnull[place[BULK_AMOUNT]] ||
+		row_reader_day(&call->reader, value[place[BULK_AT]], &day) != ROW_OK ||
+		row_reader_amount(&call->reader, value[place[BULK_AMOUNT]], &amount) != ROW_OK;
+	put_row(call, !isnull[place[BULK_CUSTOMER]], value[place[BULK_CUSTOMER]], bad, day, &amount);
+	MemoryContextSwitchTo(old_context);
+}
+
+/* A row of the source that is a line of an order. */
+static void
+read_line(BulkCall *call, TupleTableSlot *slot, const int *place)
+{
+	const Datum *value = slot->tts_values;
+	const bool *isnull = slot->tts_isnull;
+	MemoryContext old_context = begin_row(call);
+	BulkOrder	line;
+	Amount		amount;
+	bool		bad;
+
+	bad = isnull[place[BULK_AT]] || isnull[place[BULK_AMOUNT]] ||
+		row_reader_instant(&call->reader, value[place[BULK_AT]], &line.instant) != ROW_OK ||
+		row_reader_line_amount(&call->reader, value[place[BULK_AMOUNT]], &amount, &line.number) != ROW_OK;
+	if (unlikely(bad))
+		put_row(call, !isnull[place[BULK_CUSTOMER]], value[place[BULK_CUSTOMER]], true, 0, NULL);
+	else
+	{
+		line.customer = 0;
+		line.id = 0;
+		line.lines = 1;
+		line.units = line.number == NULL ? amount.units : 0;
+		line.scale = line.number == NULL ? amount.scale : 0;
+		bulk_lines_put(&call->lines, !isnull[place[BULK_CUSTOMER]], value[place[BULK_CUSTOMER]],
+					   value[place[BULK_ORDER]], &line);
 	}
 	MemoryContextSwitchTo(old_context);
 }
 
+static inline void
+read_slot(BulkCall *call, TupleTableSlot *slot, const int *place)
+{
+	/* a line without an order id is an order */
+	if (call->has_orders && !slot->tts_isnull[place[BULK_ORDER]])
+		read_line(call, slot, place);
+	else
+		read_row(call, slot, place);
+}
+
+/* Ensure that lines can be summed by this column, and prepare for it. */
+static void
+prepare_orders(BulkCall *call, Form_pg_attribute order, Size budget)
+{
+	if (!bulk_order_id_is_offered(order->atttypid, order->attcollation))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("lines cannot be summed by order ids of type %s",
+						format_type_be(order->atttypid)),
+				 OidIsValid(order->attcollation) &&
+				 !get_collation_isdeterministic(order->attcollation) ?
+				 errdetail("Equal ids may be different bytes under collation \"%s\".",
+						   get_collation_name(order->attcollation)) :
+				 errdetail("Equal ids of this type may be different bytes, or nothing is known of it."),
+				 errhint("Use a column of type bigint, uuid or text under a deterministic collation; a view can convert it.")));
+	call->has_orders = true;
+	bulk_key_init(&call->order_key, order->atttypid, order->attcollation, call->context);
+	bulk_orders_init(&call->orders, call->context, call->owner, budget, &call->order_key);
+}
+
 /* Ensure that histories can be built of columns of these types, and prepare for them. */
 static void
-prepare_reading(BulkCall *call, Form_pg_attribute customer, Form_pg_attribute at,
-				Form_pg_attribute amount)
+prepare_reading(BulkCall *call, TupleDesc desc, const int *place, int columns)
 {
+	Form_pg_attribute customer = TupleDescAttr(desc, place[BULK_CUSTOMER]);
+	Form_pg_attribute at = TupleDescAttr(desc, place[BULK_AT]);
+	Form_pg_attribute amount = TupleDescAttr(desc, place[BULK_AMOUNT]);
 	Oid			at_type = getBaseType(at->atttypid);
-	Oid			amount_type = getBaseType(amount->atttypid);
+	int32		amount_typmod = amount->atttypmod;
+	Oid			amount_type = getBaseTypeAndTypmod(amount->atttypid, &amount_typmod);
+	Size		budget = Max((Size) maintenance_work_mem * 1024, MIN_BUDGET);
 
 	if (call->key_type != customer->atttypid && call->key_type != getBaseType(customer->atttypid))
 		ereport(ERROR,
@@ -236,9 +323,18 @@ prepare_reading(BulkCall *call, Form_pg_attribute customer, Form_pg_attribute at
 	if (call->zone != NULL)
 		row_reader_set_zone(&call->reader, call->zone, call->context);
 
-	call->sort = bulk_sort_begin(call->context, call->owner,
-								 Max((Size) maintenance_work_mem * 1024, MIN_BUDGET),
-								 call->key.kind == BULK_KEY_HASHED ? &call->key : NULL);
+	call->reader.decimals_fit = row_reader_decimals_fit(amount_typmod);
+	if (columns > BULK_ORDER)
+	{
+		prepare_orders(call, TupleDescAttr(desc, place[BULK_ORDER]), budget / 4);
+		budget -= budget / 4;
+	}
+	call->sort = bulk_sort_begin(call->context, call->owner, budget,
+								 call->key.kind == BULK_KEY_HASHED ? &call->key : NULL,
+								 call->has_orders ? &call->order_key : NULL);
+	if (call->has_orders)
+		bulk_lines_init(&call->lines, call->context, &call->key, &call->order_key, call->sort,
+						&call->orders);
 }
 
 /* The rows as they are stored. */
@@ -252,13 +348,12 @@ read_table(BulkCall *call, Relation relation, const BulkSource *source)
 	int			place[BULK_COLUMNS];
 	int			last = 0;
 
-	for (int i = 0; i < BULK_COLUMNS; i++)
+	for (int i = 0; i < source->columns; i++)
 	{
 		place[i] = source->column[i] - 1;
 		last = Max(last, source->column[i]);
 	}
-	prepare_reading(call, TupleDescAttr(desc, place[BULK_CUSTOMER]),
-					TupleDescAttr(desc, place[BULK_AT]), TupleDescAttr(desc, place[BULK_AMOUNT]));
+	prepare_reading(call, desc, place, source->columns);
 
 	snapshot = RegisterSnapshot(GetActiveSnapshot());
 	slot = table_slot_create(relation, NULL);
@@ -267,21 +362,22 @@ read_table(BulkCall *call, Relation relation, const BulkSource *source)
 	{
 		CHECK_FOR_INTERRUPTS();
 		slot_getsomeattrs(slot, last);
-		read_row(call, slot, place);
+		read_slot(call, slot, place);
 	}
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	UnregisterSnapshot(snapshot);
 }
 
+/* Where the query has its columns. */
+static const int query_place[BULK_COLUMNS] = {BULK_CUSTOMER, BULK_AT, BULK_AMOUNT, BULK_ORDER};
+
 /* A row of the query. */
 static bool
 receive_row(TupleTableSlot *slot, DestReceiver *self)
 {
-	static const int place[BULK_COLUMNS] = {BULK_CUSTOMER, BULK_AT, BULK_AMOUNT};
-
 	slot_getallattrs(slot);
-	read_row((BulkCall *) self, slot, place);
+	read_slot((BulkCall *) self, slot, query_place);
 	return true;
 }
 
@@ -310,15 +406,81 @@ read_query(BulkCall *call, const BulkSource *source)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
 
-	prepare_reading(call, TupleDescAttr(portal->tupDesc, BULK_CUSTOMER),
-					TupleDescAttr(portal->tupDesc, BULK_AT), TupleDescAttr(portal->tupDesc, BULK_AMOUNT));
+	prepare_reading(call, portal->tupDesc, query_place, source->columns);
 	(void) PortalRunFetch(portal, FETCH_FORWARD, FETCH_ALL, &call->receiver);
 
 	SPI_cursor_close(portal);
 	SPI_finish();
 }
 
-/* Read the whole source into the sort. */
+/* ----- from lines to orders ----- */
+
+/* Add an order that was summed from its lines to its customer's history. */
+static void
+add_order(BulkCall *call, BulkHistory *history, const BulkOrder *order)
+{
+	Amount		amount;
+	int32		day;
+
+	if (row_reader_instant_day(&call->reader, order->instant, &day) != ROW_OK ||
+		bulk_order_amount(order, &amount) != AMOUNT_OK)
+		bulk_history_add_head(history, &call->batch, HEAD_BAD);
+	else if (head_fits(day, amount.units))
+		bulk_history_add_head(history, &call->batch,
+							  head_make(day, (int64) amount.units, amount.scale));
+	else
+		bulk_history_add(history, day, amount.units, amount.scale);
+	history->rows += order->lines - 1;
+}
+
+static void
+receive_nobodys_order(void *receiver, const BulkOrder *order)
+{
+	BulkCall   *call = receiver;
+
+	add_order(call, &call->nobody, order);
+}
+
+static void
+receive_order(void *receiver, const BulkOrder *order)
+{
+	BulkCall   *call = receiver;
+
+	add_order(call, &call->customer, order);
+}
+
+/* Bring a customer to the front of those of the hash, so that the batch is his. */
+static void
+bring_to_front(BulkCall *call, BulkCustomer **link)
+{
+	BulkCustomer *customer = *link;
+
+	bulk_history_add_batch(&call->pending->history, &call->batch);
+	*link = customer->next;
+	customer->next = call->pending;
+	call->pending = customer;
+}
+
+/* An order of one of the customers of a hash. */
+static void
+receive_pending_order(void *receiver, const BulkOrder *order)
+{
+	BulkCall   *call = receiver;
+
+	if (call->pending->number != order->customer)
+	{
+		BulkCustomer **link = &call->pending;
+
+		while ((*link)->number != order->customer)
+			link = &(*link)->next;
+		bring_to_front(call, link);
+	}
+	add_order(call, &call->pending->history, order);
+}
+
+/* ----- the whole source ----- */
+
+/* Read it into the sort. */
 static void
 read_source(BulkCall *call, const BulkSource *source)
 {
@@ -333,6 +495,11 @@ read_source(BulkCall *call, const BulkSource *source)
 	}
 	if (bulk_progress != NULL)
 		bulk_progress(call->rows_read);
+	if (call->has_orders)
+	{
+		bulk_lines_finish(&call->lines);
+		bulk_orders_finish(&call->orders, receive_nobodys_order, call);
+	}
 	bulk_history_add_batch(&call->nobody, &call->batch);
 	bulk_sort_finish(call->sort);
 }
@@ -358,10 +525,12 @@ add_wide(BulkCall *call, BulkHistory *history)
 }
 
 static inline void
-add_head(BulkCall *call, BulkHistory *history, uint64 head)
+add_head(BulkCall *call, BulkHistory *history, uint32 number, uint64 head)
 {
 	if (likely(head_is_compact(head)) || head_is_bad(head))
 		bulk_history_add_head(history, &call->batch, head);
+	else if (head_is_line(head))
+		bulk_orders_read(&call->orders, call->sort, head, number);
 	else
 		add_wide(call, history);
 }
@@ -437,6 +606,7 @@ find_customer(BulkCall *call, Size words)
 	if (customer == NULL)
 	{
 		customer = palloc(sizeof(BulkCustomer));
+		customer->number = call->customers++;
 		customer->key = key;
 		customer->words = words;
 		customer->word = MemoryContextAllocHuge(call->group_context, words * sizeof(uint64));
@@ -462,8 +632,10 @@ build_hashed(BulkCall *call)
 			customer = find_customer(call, read_key(call));
 		if (customer == NULL)
 			elog(ERROR, "row without a key");
-		add_head(call, &customer->history, head);
+		add_head(call, &customer->history, customer->number, head);
 	}
+	if (call->has_orders)
+		bulk_orders_finish(&call->orders, receive_pending_order, call);
 }
 
 /* Sum the rows of the customer at hand; the rest of them stays in the batch. */
@@ -474,7 +646,9 @@ build_sorted(BulkCall *call)
 
 	bulk_history_init(&call->customer, call->group_context);
 	while (bulk_sort_get(call->sort, &head))
-		add_head(call, &call->customer, head);
+		add_head(call, &call->customer, 0, head);
+	if (call->has_orders)
+		bulk_orders_finish(&call->orders, receive_order, call);
 }
 
 static Datum
@@ -502,6 +676,7 @@ next_row(BulkCall *call, Datum *result)
 	if (call->pending == NULL)
 	{
 		MemoryContextReset(call->group_context);
+		call->customers = 0;
 		if (!bulk_sort_next_key(call->sort, &sort_key))
 		{
 			if (call->nobody.rows == 0)
@@ -534,6 +709,8 @@ close_call(Datum arg)
 
 	if (call->sort != NULL)
 		bulk_sort_end(call->sort);
+	if (call->has_orders)
+		bulk_orders_end(&call->orders);
 }
 
 static BulkCall *
@@ -552,8 +729,9 @@ open_call(FunctionCallInfo fcinfo, MemoryContext context)
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("%s must not be null", argument[i])));
 	}
-	for (int i = 0; i < BULK_COLUMNS; i++)
+	for (int i = 0; i < BULK_ORDER; i++)
 		name[i] = NameStr(*PG_GETARG_NAME(1 + i));
+	name[BULK_ORDER] = PG_ARGISNULL(6) ? NULL : NameStr(*PG_GETARG_NAME(6));
 	bulk_source_init(&source, PG_GETARG_OID(0), name);
 
 	old_context = MemoryContextSwitchTo(context);
@@ -586,7 +764,7 @@ open_call(FunctionCallInfo fcinfo, MemoryContext context)
 }
 
 /*
- * histories(source, customer, at, amount, key [, zone]) ->
+ * histories(source, customer, at, amount, key [, zone [, order_id]]) ->
  * setof (customer_id, history, rows, bad)
  */
 Datum
@@ -623,4 +801,14 @@ histories_offers(PG_FUNCTION_ARGS)
 
 	PG_RETURN_BOOL(SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type)) &&
 				   bulk_key_is_offered(type));
+}
+
+/* Whether histories() sums lines by order ids of this type and collation. */
+Datum
+histories_sums(PG_FUNCTION_ARGS)
+{
+	Oid			type = PG_GETARG_OID(0);
+
+	PG_RETURN_BOOL(SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type)) &&
+				   bulk_order_id_is_offered(type, PG_GETARG_OID(1)));
 }

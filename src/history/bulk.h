@@ -3,7 +3,8 @@
  *	  The parts of the bulk builder, which makes all histories of a relation:
  *	  rows are read (bulk.c, bulk_source.c), brought into the order of the customers
  *	  (bulk_sort.c, with the keys of bulk_key.c) and summed customer by customer
- *	  (bulk_build.c).
+ *	  (bulk_build.c); where rows are lines, by way of orders (bulk_lines.c,
+ *	  bulk_orders.c).
  */
 #ifndef BULK_H
 #define BULK_H
@@ -30,12 +31,14 @@ enum
 	BULK_CUSTOMER,
 	BULK_AT,
 	BULK_AMOUNT,
+	BULK_ORDER,					/* if rows are lines of orders */
 	BULK_COLUMNS
 };
 
 typedef struct BulkSource
 {
 	Oid			relation;
+	int			columns;		/* with or without order ids */
 	const char *name[BULK_COLUMNS];
 	AttrNumber	column[BULK_COLUMNS];
 } BulkSource;
@@ -75,6 +78,11 @@ extern Size bulk_key_words_from(const BulkKey *form, uint64 first);
 extern Datum bulk_key_from_words(const BulkKey *form, const uint64 *word);
 extern bool bulk_key_equal(BulkKey *form, Datum a, Datum b);
 extern bool bulk_key_is_preferred(BulkKey *form, Datum a, Datum b);
+
+/* Order ids, whose words are equal if and only if they are. */
+extern bool bulk_order_id_is_offered(Oid type, Oid collation);
+extern void bulk_order_id_to_words(BulkKey *form, Datum value, uint64 *word, Size words);
+extern uint64 bulk_order_id_sort_key(const BulkKey *form, const uint64 *word, Size words);
 
 /* A key that sorts by its value: signed, so the sign bit is turned over. */
 #define BULK_KEY_SIGN	(UINT64CONST(1) << 63)
@@ -136,6 +144,8 @@ typedef struct BulkSort
 	MemoryContext context;
 	ResourceOwner owner;		/* of the temporary files */
 	BulkKey    *form;			/* of the keys that go with rows; NULL = none do */
+	BulkKey    *order_form;		/* of the order ids of lines; NULL = no row is one */
+	bool		has_words;
 	Size		budget;			/* bytes */
 
 	/* The run that is being filled. */
@@ -144,7 +154,7 @@ typedef struct BulkSort
 	Size		count;
 	Size		capacity;
 
-	/* With keys, a record's value is where the words of the row are in here. */
+	/* With either, a record's value is where the words of the row are in here. */
 	uint64	   *word;
 	Size		words;
 	Size		room_for_words;
@@ -172,14 +182,14 @@ typedef struct BulkSort
 } BulkSort;
 
 extern BulkSort *bulk_sort_begin(MemoryContext context, ResourceOwner owner, Size budget,
-								 BulkKey *form);
+								 BulkKey *form, BulkKey *order_form);
 extern void bulk_sort_make_room(BulkSort *sort, Size records, Size words);
 extern void bulk_sort_finish(BulkSort *sort);
 extern void bulk_sort_end(BulkSort *sort);
 extern bool bulk_sort_next_key(BulkSort *sort, uint64 *key);
 extern bool bulk_sort_turn(BulkSort *sort, uint64 *word);
 
-/* A row without a key: so many records, to be put side by side. */
+/* A row without an area for words: so many records, to be put side by side. */
 static inline void
 bulk_sort_reserve(BulkSort *sort, Size records)
 {
@@ -196,7 +206,7 @@ bulk_sort_put(BulkSort *sort, uint64 key, uint64 word)
 	record->value = word;
 }
 
-/* A row with its key: where to put its words. */
+/* A row with such an area: where to put its words. */
 static inline uint64 *
 bulk_sort_put_words(BulkSort *sort, uint64 key, Size words)
 {
@@ -223,6 +233,91 @@ bulk_sort_get(BulkSort *sort, uint64 *word)
 	}
 	return bulk_sort_turn(sort, word);
 }
+
+/* ----- bulk_lines.c: lines of orders, on their way into a sort and out of it ----- */
+
+/* Words, as many as are needed. */
+typedef struct BulkWords
+{
+	uint64	   *word;
+	Size		room;
+} BulkWords;
+
+/* One or more lines of one order, summed. */
+typedef struct BulkOrder
+{
+	uint32		customer;		/* among those that are summed at the same time */
+	Size		id;				/* where the words of the order id are */
+	Size		id_words;
+	int64		instant;		/* of the first line, as row_reader_instant() has it */
+	int64		lines;
+	amount128	units;			/* of 10^-scale */
+	int			scale;
+	Numeric		number;			/* what comes on top of that; NULL = nothing */
+} BulkOrder;
+
+struct BulkOrders;
+
+/* The lines read last, as long as they are one order's. */
+typedef struct BulkLines
+{
+	MemoryContext context;
+	BulkKey    *customer_form;
+	BulkKey    *order_form;
+	BulkSort   *sort;			/* where lines go */
+	struct BulkOrders *nobodys; /* where those without a customer go */
+
+	bool		filled;
+	bool		has_customer;
+	uint64		sort_key;		/* the customer's */
+	BulkWords	last;			/* the order id, then the customer's key if it goes with rows */
+	Size		words;
+	BulkOrder	sum;
+	BulkWords	next;			/* of the line at hand */
+} BulkLines;
+
+extern void bulk_words_init(BulkWords *words, MemoryContext context);
+extern void bulk_order_add(BulkOrder *order, const BulkOrder *line, MemoryContext context);
+extern AmountStatus bulk_order_amount(const BulkOrder *order, Amount *amount);
+extern Size bulk_line_count_words(const BulkOrder *line);
+extern uint64 bulk_line_to_words(const BulkOrder *line, const uint64 *id, uint64 *word);
+extern void bulk_line_read(BulkSort *sort, uint64 head, BulkOrder *line, BulkWords *words);
+extern void bulk_lines_init(BulkLines *lines, MemoryContext context, BulkKey *customer_form,
+							BulkKey *order_form, BulkSort *sort, struct BulkOrders *nobodys);
+extern void bulk_lines_put(BulkLines *lines, bool has_customer, Datum customer, Datum id,
+						   BulkOrder *line);
+extern void bulk_lines_finish(BulkLines *lines);
+
+/* ----- bulk_orders.c: the orders of one customer, from their lines ----- */
+
+typedef struct BulkOrders
+{
+	MemoryContext context;
+	MemoryContext sort_context;
+	ResourceOwner owner;		/* of the temporary files */
+	Size		budget;			/* bytes */
+	BulkKey    *form;			/* of the order ids */
+
+	/* The orders at hand. */
+	BulkOrder  *order;
+	uint64	   *key;			/* of each: a key to sort by */
+	int			count;
+	int			room;
+	uint64	   *word;			/* of their ids */
+	Size		words;
+	Size		room_for_words;
+
+	BulkSort   *sort;			/* what is not at hand; NULL = nothing */
+	BulkWords	line;			/* that is read */
+} BulkOrders;
+
+extern void bulk_orders_init(BulkOrders *orders, MemoryContext context, ResourceOwner owner,
+							 Size budget, BulkKey *form);
+extern void bulk_orders_add(BulkOrders *orders, const BulkOrder *line, const uint64 *id);
+extern void bulk_orders_read(BulkOrders *orders, BulkSort *sort, uint64 head, uint32 customer);
+extern void bulk_orders_finish(BulkOrders *orders,
+							   void (*receive) (void *receiver, const BulkOrder *order), void *receiver);
+extern void bulk_orders_end(BulkOrders *orders);
 
 /* ----- bulk_build.c: the history of one customer, from heads ----- */
 

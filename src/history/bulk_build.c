@@ -231,10 +231,11 @@ bulk_history_final(BulkHistory *history, BulkBatch *batch)
 {
 	struct varlena *result;
 
-	if (history->rows == history->bad)
-		return NULL;
 	if (history->days.count == 0)
 	{
+		if (batch->count == 0)
+			return NULL;
+
 		/* By far the most customers: their few rows are summed and written in one go. */
 		result = history_from_batch(batch);
 		if (result != NULL)

@@ -1,6 +1,6 @@
 /*
  * bulk_key.c
- *	  The customer's key in the bulk builder.
+ *	  The customer's key in the bulk builder, and the ids of orders.
  *
  * Whole numbers, dates and timestamps are sorted by their value, so the
  * customers come out in the order of the key.  Any other type that can be
@@ -11,12 +11,16 @@
  * Equal keys need not look the same (numeric 1.0 and 1.00, citext).  Of those
  * that come up the one is shown whose text is the least byte by byte, so that
  * the order of the rows does not matter.
+ *
+ * Ids of orders are not shown, only told apart: by their words, so that only
+ * types are offered in which equal ids are the same bytes.
  */
 #include "postgres.h"
 
 #include "compat.h"
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "history/bulk.h"
 #include "utils/builtins.h"
@@ -191,4 +195,45 @@ bulk_key_is_preferred(BulkKey *form, Datum a, Datum b)
 	pfree(a_text);
 	pfree(b_text);
 	return result;
+}
+
+/* Can lines be summed by order ids of this type and collation? */
+bool
+bulk_order_id_is_offered(Oid type, Oid collation)
+{
+	BulkKeyKind kind;
+
+	if (kind_of_type(type, &kind))
+		return true;
+	switch (getBaseType(type))
+	{
+		case UUIDOID:
+			return true;
+		case TEXTOID:
+		case VARCHAROID:
+			return OidIsValid(collation) && get_collation_isdeterministic(collation);
+		default:
+			return false;
+	}
+}
+
+/* An order id in words, as many as bulk_key_count_words() says. */
+void
+bulk_order_id_to_words(BulkKey *form, Datum value, uint64 *word, Size words)
+{
+	if (form->kind != BULK_KEY_HASHED)
+		word[0] = bulk_key_sort_key(form, value);
+	else
+		bulk_key_to_words(form, value, word, words);
+}
+
+/* The same for equal ids, and different for nearly all others. */
+uint64
+bulk_order_id_sort_key(const BulkKey *form, const uint64 *word, Size words)
+{
+	if (form->kind != BULK_KEY_HASHED)
+		return word[0];
+	if (unlikely(words > PG_INT32_MAX / sizeof(uint64)))
+		words = PG_INT32_MAX / sizeof(uint64);
+	return hash_bytes_extended((const unsigned char *) word, (int) (words * sizeof(uint64)), 0);
 }

@@ -22,11 +22,28 @@
  * bits amount.  Heads sort by their day as unsigned numbers.  Days and amounts
  * that do not fit make the head a wide one; a row that cannot be used is a bad
  * one, which has neither day nor amount.
+ *
+ * Lines of an order have another head, with the number of lines that were
+ * summed in the place of the day; their words are
+ *
+ *		head					always
+ *		key, in words			if the head has HEAD_KEYED
+ *		order id, in words		always
+ *		instant					always
+ *		lines					if it is a wide line, and so on
+ *		customer				among those that are summed at the same time
+ *		amount, low half
+ *		amount, high half
+ *		a number in words		what the amount cannot hold; rarely
+ *
+ * The head of a wide line has the number of words from the instant on in the
+ * place of the amount.
  */
 #ifndef BULK_RECORD_H
 #define BULK_RECORD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "history/history_codec.h"
@@ -37,17 +54,23 @@
 #define HEAD_AMOUNT_BITS	44
 #define HEAD_AMOUNT_MASK	((UINT64_C(1) << HEAD_AMOUNT_BITS) - 1)
 
-/* From 1910-04-15 to 2089-09-16: days from 2000-01-01 in 16 bits. */
+/* From 1910-04-15 to 2089-09-02: days from 2000-01-01 in 16 bits. */
 #define HEAD_FIRST_DAY		(-32768)
-#define HEAD_LAST_DAY		32765
+#define HEAD_LAST_DAY		32751
 
 /* In the place of a day. */
+#define HEAD_LINE			(UINT64_C(0xFFF0) << HEAD_DAY_SHIFT)	/* of 1 to 13 lines */
+#define HEAD_WIDE_LINE		(UINT64_C(0xFFFD) << HEAD_DAY_SHIFT)
 #define HEAD_WIDE			(UINT64_C(0xFFFE) << HEAD_DAY_SHIFT)
 #define HEAD_BAD			(UINT64_C(0xFFFF) << HEAD_DAY_SHIFT)
 
 #define HEAD_AMOUNT_MAX		((INT64_C(1) << (HEAD_AMOUNT_BITS - 1)) - 1)
 
 #define WIDE_WORDS			3
+
+#define LINE_WORDS			1
+#define WIDE_LINE_WORDS		5	/* without a number */
+#define LINE_LINES_MAX		13
 
 /* Does it fit a head? */
 static inline bool
@@ -69,7 +92,19 @@ head_make(int32_t day, int64_t units, int scale)
 static inline bool
 head_is_compact(uint64_t head)
 {
-	return head < HEAD_WIDE;
+	return head < HEAD_LINE;
+}
+
+static inline bool
+head_is_line(uint64_t head)
+{
+	return head >= HEAD_LINE && head < HEAD_WIDE;
+}
+
+static inline bool
+head_is_wide_line(uint64_t head)
+{
+	return head >= HEAD_WIDE_LINE && head < HEAD_WIDE;
 }
 
 static inline bool
@@ -78,11 +113,15 @@ head_is_bad(uint64_t head)
 	return head >= HEAD_BAD;
 }
 
-/* The words after head and key. */
-static inline int
+/* The words after head and key, and after the order id of a line. */
+static inline size_t
 head_extra_words(uint64_t head)
 {
-	return head_is_compact(head) || head_is_bad(head) ? 0 : WIDE_WORDS;
+	if (head_is_compact(head) || head_is_bad(head))
+		return 0;
+	if (head_is_wide_line(head))
+		return head & HEAD_AMOUNT_MASK;
+	return head_is_line(head) ? LINE_WORDS : WIDE_WORDS;
 }
 
 static inline int32_t
@@ -119,6 +158,35 @@ wide_read(const uint64_t *word, int32_t *day, amount128 *units, int *scale)
 	*day = (int32_t) (uint32_t) word[0];
 	*scale = (int) (word[0] >> 32);
 	*units = (amount128) ((uamount128) word[2] << 64 | word[1]);
+}
+
+/* Do lines that were summed, of which there are some, fit a head and an instant? */
+static inline bool
+line_fits(int64_t lines, amount128 units)
+{
+	return lines <= LINE_LINES_MAX && units >= -HEAD_AMOUNT_MAX && units <= HEAD_AMOUNT_MAX;
+}
+
+static inline uint64_t
+line_make(int64_t lines, int64_t units, int scale)
+{
+	return (HEAD_LINE + ((uint64_t) (lines - 1) << HEAD_DAY_SHIFT)) |
+		(uint64_t) scale << HEAD_SCALE_SHIFT |
+		((uint64_t) units & HEAD_AMOUNT_MASK);
+}
+
+/* The head of a line with so many words from the instant on. */
+static inline uint64_t
+wide_line_make(size_t words, int scale)
+{
+	return HEAD_WIDE_LINE | (uint64_t) scale << HEAD_SCALE_SHIFT | (uint64_t) words;
+}
+
+/* How many lines there are in a head that is not a wide one's. */
+static inline int
+line_lines(uint64_t head)
+{
+	return (int) ((head - HEAD_LINE) >> HEAD_DAY_SHIFT) + 1;
 }
 
 #endif							/* BULK_RECORD_H */

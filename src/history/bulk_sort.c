@@ -9,9 +9,9 @@
  * merged while they are read.  A merge needs no more memory for a customer with
  * many rows than for one with few, so there is no skew to provide for.
  *
- * Where the customer's key goes with its rows, the words of a row stand in an
- * area of their own while they are sorted, and the record says where; they are
- * put side by side when the run is written, or read.
+ * Where the customer's key goes with its rows, or rows are lines of orders, the
+ * words of a row stand in an area of their own while they are sorted, and the
+ * record says where; they are put side by side when the run is written, or read.
  *
  * Only very many rows in very little memory make more runs than there can be
  * buffers; then they are first merged to fewer, longer runs.
@@ -66,20 +66,24 @@ allocate_records(BulkSort *sort, Size count)
 
 /*
  * A new sort.  Its temporary files belong to the resource owner; "form" says
- * how keys are put into words if they go with the rows.
+ * how keys are put into words if they go with the rows, and "order_form" the
+ * same of order ids if rows are lines.
  */
 BulkSort *
-bulk_sort_begin(MemoryContext context, ResourceOwner owner, Size budget, BulkKey *form)
+bulk_sort_begin(MemoryContext context, ResourceOwner owner, Size budget, BulkKey *form,
+				BulkKey *order_form)
 {
 	BulkSort   *sort = MemoryContextAllocZero(context, sizeof(BulkSort));
 
 	sort->context = context;
 	sort->owner = owner;
 	sort->form = form;
+	sort->order_form = order_form;
+	sort->has_words = form != NULL || order_form != NULL;
 	sort->budget = budget - PACKED_WORDS * sizeof(uint64);
 	sort->capacity = FIRST_RECORDS;
 	sort->record = allocate_records(sort, sort->capacity);
-	if (form != NULL)
+	if (sort->has_words)
 	{
 		sort->room_for_words = FIRST_RECORDS;
 		sort->word = MemoryContextAlloc(context, sort->room_for_words * sizeof(uint64));
@@ -243,14 +247,16 @@ gather(BulkSort *sort, RadixRecord *output, Size room)
 	{
 		const RadixRecord *record = &sort->record[sort->gathered];
 		const uint64 *word = sort->word + record->value;
-		Size		key_words = bulk_key_words_from(sort->form, word[1]);
+		Size		key_words = sort->form == NULL ? 0 : bulk_key_words_from(sort->form, word[1]);
 		Size		words = 1 + key_words + head_extra_words(word[0]);
 		Size		left_out = 0;
 		uint64		head = word[0];
 
 		if (sort->gathered + PREFETCH < sort->count)
 			__builtin_prefetch(sort->word + record[PREFETCH].value);
-		if (sort->gathered > 0 && record[-1].key == record->key &&
+		if (head_is_line(word[0]))
+			words += bulk_key_words_from(sort->order_form, word[1 + key_words]);
+		if (key_words > 0 && sort->gathered > 0 && record[-1].key == record->key &&
 			bulk_key_words_from(sort->form, sort->word[record[-1].value + 1]) == key_words &&
 			memcmp(sort->word + record[-1].value + 1, word + 1, key_words * sizeof(uint64)) == 0)
 		{
@@ -291,7 +297,7 @@ spill(BulkSort *sort)
 		sort->scratch = allocate_records(sort, sort->capacity);
 	sort_records(sort, sort->scratch);
 	run = add_run(sort);
-	if (sort->form == NULL)
+	if (!sort->has_words)
 		run_write(sort, run, sort->record, sort->count);
 	else
 	{
@@ -352,7 +358,7 @@ bulk_sort_make_room(BulkSort *sort, Size records, Size words)
 		row_bytes = record_bytes + sizeof(uint64) * (double) (sort->words + words) / (sort->count + 1);
 		capacity = Max(capacity, Min((Size) (sort->budget / row_bytes),
 									 (sort->budget - room * sizeof(uint64)) / record_bytes));
-		if (sort->form != NULL)
+		if (sort->has_words)
 			room = (sort->budget - capacity * record_bytes) / sizeof(uint64);
 		resize(sort, capacity, room);
 		sort->normal_room = Max(room, 1);
@@ -363,7 +369,7 @@ bulk_sort_make_room(BulkSort *sort, Size records, Size words)
 	if (sort->count > 0)
 		spill(sort);
 	/* A single row must have what it needs, and gives it back. */
-	if (sort->form != NULL)
+	if (sort->has_words)
 		resize(sort, sort->capacity, Max(sort->normal_room, words));
 }
 
@@ -496,7 +502,7 @@ keep_in_memory(BulkSort *sort)
 {
 	BulkRun    *run = add_run(sort);
 
-	if (sort->form == NULL)
+	if (!sort->has_words)
 	{
 		run->next = sort->record;
 		run->end = sort->record + sort->count;
@@ -550,7 +556,7 @@ bulk_sort_finish(BulkSort *sort)
 			merge_pass(sort, at_once);
 		pfree(sort->buffers);
 	}
-	if (sort->runs > 1 || sort->form != NULL)
+	if (sort->runs > 1 || sort->has_words)
 	{
 		sort->buffer_records = Max(Min(buffers / sizeof(RadixRecord) / sort->runs, MAX_BUFFER_RECORDS),
 								   MIN_BUFFER_RECORDS);

@@ -1,6 +1,6 @@
 /*
  * bulk_source.c
- *	  What the bulk builder reads: three columns of a relation.
+ *	  What the bulk builder reads: three or four columns of a relation.
  *
  * A query reads any relation, with the rights of the caller, row security,
  * partitions and all.  A table whose rows need nothing of that is read through
@@ -40,7 +40,7 @@
 #define is_virtual(attribute) false
 #endif
 
-/* The columns of these names, which must be there. */
+/* The columns of these names, which must be there; the order id's name may be NULL. */
 void
 bulk_source_init(BulkSource *source, Oid relation, const char *const *name)
 {
@@ -49,7 +49,8 @@ bulk_source_init(BulkSource *source, Oid relation, const char *const *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", relation)));
-	for (int i = 0; i < BULK_COLUMNS; i++)
+	source->columns = name[BULK_ORDER] == NULL ? BULK_ORDER : BULK_COLUMNS;
+	for (int i = 0; i < source->columns; i++)
 	{
 		source->name[i] = name[i];
 		source->column[i] = get_attnum(relation, name[i]);
@@ -80,13 +81,15 @@ bulk_source_query(const BulkSource *source)
 	appendStringInfo(&query, amount_is_real(source) ?
 					 ", CAST(CAST(source.%s AS pg_catalog.text) AS pg_catalog.float8)" :
 					 ", source.%s", quote_identifier(source->name[BULK_AMOUNT]));
+	if (source->columns > BULK_ORDER)
+		appendStringInfo(&query, ", source.%s", quote_identifier(source->name[BULK_ORDER]));
 	appendStringInfo(&query, " FROM %s AS source",
 					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(source->relation)),
 												get_rel_name(source->relation)));
 	return query.data;
 }
 
-/* May the caller read the three columns, and every row? */
+/* May the caller read the columns, and every row? */
 static bool
 is_readable(Relation relation, const BulkSource *source)
 {
@@ -97,7 +100,7 @@ is_readable(Relation relation, const BulkSource *source)
 		return false;
 	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
 		return true;
-	for (int i = 0; i < BULK_COLUMNS; i++)
+	for (int i = 0; i < source->columns; i++)
 	{
 		if (pg_attribute_aclcheck(table, source->column[i], GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 			return false;
@@ -118,7 +121,7 @@ is_plain(Relation relation, const BulkSource *source)
 		return false;
 	if (relation->rd_rel->relhassubclass || RELATION_IS_OTHER_TEMP(relation))
 		return false;
-	for (int i = 0; i < BULK_COLUMNS; i++)
+	for (int i = 0; i < source->columns; i++)
 	{
 		if (source->column[i] < 0 ||
 			is_virtual(TupleDescAttr(RelationGetDescr(relation), source->column[i] - 1)))

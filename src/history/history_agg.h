@@ -33,6 +33,7 @@ typedef struct RowReader
 	Oid			day_type;
 	Oid			amount_type;
 	bool		lenient;		/* report bad rows instead of raising errors */
+	bool		decimals_fit;	/* no numeric has more decimals than an Amount */
 
 	text	   *zone_name;		/* the zone argument seen last */
 	pg_tz	   *zone;
@@ -46,6 +47,11 @@ extern RowReader *row_reader_get(FunctionCallInfo fcinfo, bool lenient);
 extern void row_reader_set_zone(RowReader *reader, text *name, MemoryContext context);
 extern RowStatus row_reader_day(RowReader *reader, Datum value, int32 *day);
 extern RowStatus row_reader_argument_day(RowReader *reader, FunctionCallInfo fcinfo, int32 *day);
+extern RowStatus row_reader_instant(RowReader *reader, Datum value, int64 *instant);
+extern RowStatus row_reader_instant_day(RowReader *reader, int64 instant, int32 *day);
 extern RowStatus row_reader_amount(RowReader *reader, Datum value, Amount *amount);
+extern bool row_reader_decimals_fit(int32 typmod);
+extern RowStatus row_reader_line_amount(RowReader *reader, Datum value, Amount *amount,
+										Numeric *number);
 
 #endif							/* HISTORY_AGG_H */

@@ -11,6 +11,7 @@
 #include "compat.h"
 
 #include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "history/history_agg.h"
 #include "utils/builtins.h"
@@ -264,6 +265,38 @@ row_reader_day(RowReader *reader, Datum value, int32 *day)
 }
 
 /*
+ * What tells which of several times is the first one: a timestamp as it is, of
+ * anything else the day.
+ */
+RowStatus
+row_reader_instant(RowReader *reader, Datum value, int64 *instant)
+{
+	int32		day;
+	RowStatus	status;
+
+	if (reader->day_type == TIMESTAMPOID || reader->day_type == TIMESTAMPTZOID)
+	{
+		*instant = DatumGetTimestamp(value);
+		if (unlikely(TIMESTAMP_NOT_FINITE(*instant)))
+			return bad_day(reader, TIMESTAMP_IS_NOBEGIN(*instant) ? "-infinity" : "infinity");
+		return ROW_OK;
+	}
+	status = row_reader_day(reader, value, &day);
+	*instant = day;
+	return status;
+}
+
+/* The day of what row_reader_instant() returned. */
+RowStatus
+row_reader_instant_day(RowReader *reader, int64 instant, int32 *day)
+{
+	if (reader->day_type == TIMESTAMPOID || reader->day_type == TIMESTAMPTZOID)
+		return row_reader_day(reader, TimestampGetDatum(instant), day);
+	*day = (int32) instant;
+	return ROW_OK;
+}
+
+/*
  * The day of an aggregate's row: argument 1, and for timestamptz the zone in
  * argument 3.  Neither is NULL.
  */
@@ -324,5 +357,61 @@ row_reader_amount(RowReader *reader, Datum value, Amount *amount)
 		return bad_amount(reader, status,
 						  reader->lenient ? NULL : OidOutputFunctionCall(output, value));
 	}
+	return ROW_OK;
+}
+
+/* Does an Amount hold the decimals of every numeric of this typmod? */
+bool
+row_reader_decimals_fit(int32 typmod)
+{
+	/* the low 11 bits are the decimals, which may be negative from 15 on */
+	return typmod >= (int32) VARHDRSZ &&
+		(((typmod - (int32) VARHDRSZ) & 0x7ff) ^ 0x400) - 0x400 <= HISTORY_MAX_SCALE;
+}
+
+/*
+ * The amount of a line, which is summed before it is rounded: "number" is the
+ * amount where an Amount would round it or cannot hold it, else NULL.  Only
+ * what is not finite is bad.
+ */
+RowStatus
+row_reader_line_amount(RowReader *reader, Datum value, Amount *amount, Numeric *number)
+{
+	AmountStatus status;
+
+	*number = NULL;
+	if (reader->amount_type == NUMERICOID)
+	{
+		struct varlena *stored = PG_DETOAST_DATUM_PACKED(value);
+
+		status = amount_from_numeric(stored, amount);
+		if (status == AMOUNT_NAN || status == AMOUNT_INFINITE)
+			return bad_amount(reader, status, "NaN or infinity");
+		if (status != AMOUNT_OK ||
+			(!reader->decimals_fit &&
+			 DatumGetInt32(DirectFunctionCall1(numeric_min_scale, PointerGetDatum(stored))) > HISTORY_MAX_SCALE))
+			*number = DatumGetNumericCopy(PointerGetDatum(stored));
+	}
+	else if (reader->amount_type == FLOAT8OID)
+	{
+		float8		binary = DatumGetFloat8(value);
+
+		status = amount_from_float8(binary, amount);
+		if (status == AMOUNT_NAN || status == AMOUNT_INFINITE)
+			return bad_amount(reader, status, "NaN or infinity");
+		/* with at most 15 digits it is the decimal that is shown */
+		if (status != AMOUNT_OK || amount->units >= INT64CONST(1000000000000000) ||
+			amount->units <= INT64CONST(-1000000000000000) ||
+			(float8) (int64) amount->units / (float8) power_of_ten[amount->scale] != binary)
+		{
+			char		text[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+			double_to_shortest_decimal_buf(binary, text);
+			*number = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
+														  ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+		}
+	}
+	else
+		return row_reader_amount(reader, value, amount);
 	return ROW_OK;
 }
