@@ -222,7 +222,8 @@ check_row(int32_t day, amount128 units, int scale)
 
 		for (int keyed = 0; keyed < 2; keyed++)
 		{
-			check(head_is_compact(head) && !head_is_bad(head), "a compact head");
+			check(head_is_compact(head) && !head_is_line(head) && !head_is_bad(head) &&
+				  head_extra_words(head) == 0, "a compact head");
 			check(head_day(head) == day && head_units(head) == units && head_scale(head) == scale,
 				  "a compact row there and back");
 			head |= HEAD_KEYED;
@@ -240,6 +241,50 @@ check_row(int32_t day, amount128 units, int scale)
 		check(day_read == day && units_read == units && scale_read == scale,
 			  "a wide row there and back");
 	}
+}
+
+static void
+check_line(int64_t lines, amount128 units, int scale)
+{
+	uint64_t	head;
+
+	if (!line_fits(lines, units))
+		return;
+	head = line_make(lines, (int64_t) units, scale);
+	for (int keyed = 0; keyed < 2; keyed++)
+	{
+		check(head_is_line(head) && !head_is_wide_line(head) && !head_is_compact(head) &&
+			  !head_is_bad(head) && head_extra_words(head) == LINE_WORDS, "the head of a line");
+		check(line_lines(head) == lines && head_units(head) == units && head_scale(head) == scale,
+			  "a line there and back");
+		head |= HEAD_KEYED;
+	}
+}
+
+static void
+test_lines(void)
+{
+	const amount128 amounts[] = {0, 1, -1, HEAD_AMOUNT_MAX, -HEAD_AMOUNT_MAX, HEAD_AMOUNT_MAX + 1};
+
+	for (int scale = 0; scale <= 6; scale++)
+	{
+		for (int64_t lines = 1; lines <= LINE_LINES_MAX + 1; lines++)
+			for (size_t a = 0; a < sizeof(amounts) / sizeof(amounts[0]); a++)
+				check_line(lines, amounts[a], scale);
+		for (size_t words = WIDE_LINE_WORDS; words < 100000; words = words * 2 + 1)
+		{
+			uint64_t	head = wide_line_make(words, scale) | (words % 2 ? HEAD_KEYED : 0);
+
+			check(head_is_line(head) && head_is_wide_line(head) && !head_is_compact(head) &&
+				  !head_is_bad(head), "the head of a wide line");
+			check(head_extra_words(head) == words && head_scale(head) == scale, "a wide line there and back");
+		}
+	}
+	check(line_fits(LINE_LINES_MAX, -HEAD_AMOUNT_MAX) && !line_fits(LINE_LINES_MAX + 1, 0) &&
+		  !line_fits(1, HEAD_AMOUNT_MAX + 1) && !line_fits(1, -HEAD_AMOUNT_MAX - 1), "what does not fit a line");
+	check(!head_is_line(HEAD_WIDE) && !head_is_line(HEAD_BAD) && head_extra_words(HEAD_WIDE) == WIDE_WORDS &&
+		  head_extra_words(HEAD_BAD) == 0 && !head_is_line(head_make(HEAD_LAST_DAY, -1, 6) | HEAD_KEYED),
+		  "no line");
 }
 
 static void
@@ -275,6 +320,7 @@ main(void)
 	test_sort_by_top();
 	test_heap();
 	test_records();
+	test_lines();
 	printf("radix: %d passed, %d failed\n", passed, failed);
 	return failed != 0;
 }
