@@ -104,7 +104,7 @@ SELECT zone, d.* FROM unnest(ARRAY['UTC', 'America/Havana', 'America/New_York', 
 -- Every type of amount; sums are rounded and refused as an order, not line by line.
 CREATE VIEW of_float8 AS SELECT n AS customer, o AS order_id, day AS at,
        CASE i % 50 WHEN 0 THEN 'NaN' WHEN 1 THEN '-Infinity' WHEN 2 THEN 1e-300 WHEN 3 THEN 0.1 + 0.2::float8 WHEN 4 THEN 1e20 WHEN 5 THEN 1e300 WHEN 6 THEN 123456789012345.67 WHEN 7 THEN -0.0 ELSE money::float8 / (CASE WHEN i % 4 = 0 THEN 1 ELSE 7 END) END AS amount FROM lines_of;
-CREATE TABLE of_real AS SELECT n AS customer, o AS order_id, day AS at, (CASE i % 50 WHEN 0 THEN 'NaN' WHEN 1 THEN 'Infinity' WHEN 2 THEN 1e-30 WHEN 3 THEN 1e30 ELSE money END)::real AS amount FROM lines_of;
+CREATE TABLE of_real AS SELECT n AS customer, o AS order_id, day AS at, (CASE i % 50 WHEN 0 THEN 'NaN' WHEN 1 THEN 'Infinity' WHEN 2 THEN 1e-30 WHEN 3 THEN 1e30 ELSE money::float8 END)::real AS amount FROM lines_of;
 CREATE VIEW of_int8 AS SELECT n AS customer, o AS order_id, day AS at, CASE WHEN i % 50 = 0 THEN 9223372036854775807 WHEN i % 50 = 1 THEN -9223372036854775808 ELSE money::bigint END AS amount FROM lines_of;
 CREATE VIEW of_int4 AS SELECT n AS customer, o AS order_id, day AS at, money::int AS amount FROM lines_of;
 CREATE VIEW of_int2 AS SELECT n AS customer, o AS order_id, day AS at, (money / 10)::smallint AS amount FROM lines_of;

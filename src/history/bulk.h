@@ -3,8 +3,8 @@
  *	  The parts of the bulk builder, which makes all histories of a relation:
  *	  rows are read (bulk.c, bulk_source.c), brought into the order of the customers
  *	  (bulk_sort.c, with the keys of bulk_key.c) and summed customer by customer
- *	  (bulk_build.c); where rows are lines, by way of orders (bulk_lines.c,
- *	  bulk_orders.c).
+ *	  (bulk_customers.c, bulk_build.c); where rows are lines, by way of orders
+ *	  (bulk_lines.c, bulk_orders.c).
  */
 #ifndef BULK_H
 #define BULK_H
@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "history/bulk_record.h"
 #include "history/history.h"
+#include "history/history_agg.h"
 #include "numerics/radix.h"
 #include "storage/fd.h"
 #include "utils/relcache.h"
@@ -32,20 +33,47 @@ enum
 	BULK_AT,
 	BULK_AMOUNT,
 	BULK_ORDER,					/* if rows are lines of orders */
+	BULK_MARGIN,				/* if profits are wanted, too */
 	BULK_COLUMNS
 };
 
 typedef struct BulkSource
 {
 	Oid			relation;
-	int			columns;		/* with or without order ids */
-	const char *name[BULK_COLUMNS];
+	const char *name[BULK_COLUMNS]; /* NULL = not wanted */
 	AttrNumber	column[BULK_COLUMNS];
 } BulkSource;
 
 extern void bulk_source_init(BulkSource *source, Oid relation, const char *const *name);
 extern char *bulk_source_query(const BulkSource *source);
 extern Relation bulk_source_open(const BulkSource *source);
+
+/* ----- bulk_margin.c: what a row earns ----- */
+
+typedef struct BulkMargin
+{
+	RowReader	reader;			/* of margins */
+	Numeric		most;			/* the largest margin there is, 1 */
+	Numeric		least;
+	Numeric		most_amount;	/* the largest amount that earns something */
+	Numeric		least_amount;
+	Amount		otherwise;		/* the margin of rows without one */
+	Numeric		otherwise_number;	/* the same if it has too many decimals */
+} BulkMargin;
+
+/* The amounts of a row; either may be unusable. */
+typedef struct BulkAmounts
+{
+	bool		has_amount;
+	bool		has_profit;
+	Amount		amount;
+	Amount		profit;
+} BulkAmounts;
+
+extern void bulk_margin_init(BulkMargin *margin, Oid type, int32 typmod, Numeric otherwise,
+							 MemoryContext context);
+extern void bulk_margin_read(BulkMargin *margin, RowReader *amounts, Datum amount, Datum value,
+							 bool is_null, BulkAmounts *result);
 
 /* ----- bulk_key.c: from the customer's key to 64 bits to sort by ----- */
 
@@ -243,6 +271,17 @@ typedef struct BulkWords
 	Size		room;
 } BulkWords;
 
+/* Ensure that there is room for so many words. */
+static inline void
+bulk_words_reserve(BulkWords *words, Size room)
+{
+	if (unlikely(room > words->room))
+	{
+		words->word = repalloc_huge(words->word, room * sizeof(uint64));
+		words->room = room;
+	}
+}
+
 /* One or more lines of one order, summed. */
 typedef struct BulkOrder
 {
@@ -359,5 +398,42 @@ bulk_history_add_head(BulkHistory *history, BulkBatch *batch, uint64 head)
 		bulk_history_add_batch(history, batch);
 	batch->head[batch->count++] = head;
 }
+
+/* ----- bulk_customers.c: customer by customer, out of the sort ----- */
+
+typedef struct BulkBuilder
+{
+	BulkKey    *key;
+	RowReader  *reader;			/* of the days of orders */
+	MemoryContext group_context;	/* reset a key of the sort */
+	BulkSort   *sort;
+
+	/* where rows are lines */
+	bool		has_orders;
+	BulkOrders	orders;
+	BulkLines	lines;
+
+	BulkBatch	batch;
+	BulkHistory nobody;			/* rows without a customer */
+	BulkHistory customer;		/* of a key that sorts by its value */
+	struct BulkCustomer *pending;	/* customers of a hash that are yet to be returned */
+	uint32		customers;		/* of that hash so far */
+	BulkWords	words;			/* of a key */
+} BulkBuilder;
+
+typedef struct BulkResult
+{
+	bool		has_customer;
+	Datum		customer;
+	struct varlena *history;	/* NULL = no row could be used */
+	int64		rows;
+	int64		bad;
+} BulkResult;
+
+extern void bulk_builder_init(BulkBuilder *builder, MemoryContext context, ResourceOwner owner,
+							  Size budget, BulkKey *key, BulkKey *order_form, RowReader *reader);
+extern void bulk_builder_finish(BulkBuilder *builder);
+extern bool bulk_builder_next(BulkBuilder *builder, BulkResult *result);
+extern void bulk_builder_end(BulkBuilder *builder);
 
 #endif							/* BULK_H */

@@ -29,17 +29,6 @@ bulk_words_init(BulkWords *words, MemoryContext context)
 	words->word = MemoryContextAlloc(context, words->room * sizeof(uint64));
 }
 
-/* Ensure that there is room for so many words. */
-static inline void
-bulk_words_reserve(BulkWords *words, Size room)
-{
-	if (unlikely(room > words->room))
-	{
-		words->word = repalloc_huge(words->word, room * sizeof(uint64));
-		words->room = room;
-	}
-}
-
 /* ----- what lines come to ----- */
 
 static void

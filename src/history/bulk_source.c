@@ -1,6 +1,6 @@
 /*
  * bulk_source.c
- *	  What the bulk builder reads: three or four columns of a relation.
+ *	  What the bulk builder reads: some columns of a relation.
  *
  * A query reads any relation, with the rights of the caller, row security,
  * partitions and all.  A table whose rows need nothing of that is read through
@@ -40,7 +40,7 @@
 #define is_virtual(attribute) false
 #endif
 
-/* The columns of these names, which must be there; the order id's name may be NULL. */
+/* The columns of these names, which must be there; NULL = the column is not wanted. */
 void
 bulk_source_init(BulkSource *source, Oid relation, const char *const *name)
 {
@@ -49,10 +49,12 @@ bulk_source_init(BulkSource *source, Oid relation, const char *const *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", relation)));
-	source->columns = name[BULK_ORDER] == NULL ? BULK_ORDER : BULK_COLUMNS;
-	for (int i = 0; i < source->columns; i++)
+	for (int i = 0; i < BULK_COLUMNS; i++)
 	{
 		source->name[i] = name[i];
+		source->column[i] = InvalidAttrNumber;
+		if (name[i] == NULL)
+			continue;
 		source->column[i] = get_attnum(relation, name[i]);
 		if (source->column[i] == InvalidAttrNumber)
 			ereport(ERROR,
@@ -64,25 +66,28 @@ bulk_source_init(BulkSource *source, Oid relation, const char *const *name)
 
 /* real is read as the decimal that is shown for it, so that 0.1 is 0.1. */
 static bool
-amount_is_real(const BulkSource *source)
+is_real(const BulkSource *source, int column)
 {
-	return getBaseType(get_atttype(source->relation, source->column[BULK_AMOUNT])) == FLOAT4OID;
+	return (column == BULK_AMOUNT || column == BULK_MARGIN) && source->name[column] != NULL &&
+		getBaseType(get_atttype(source->relation, source->column[column])) == FLOAT4OID;
 }
 
-/* The query that reads the source. */
+/* The query that reads the source: the columns that are wanted, in their order. */
 char *
 bulk_source_query(const BulkSource *source)
 {
 	StringInfoData query;
 
 	initStringInfo(&query);
-	appendStringInfo(&query, "SELECT source.%s", quote_identifier(source->name[BULK_CUSTOMER]));
-	appendStringInfo(&query, ", source.%s", quote_identifier(source->name[BULK_AT]));
-	appendStringInfo(&query, amount_is_real(source) ?
-					 ", CAST(CAST(source.%s AS pg_catalog.text) AS pg_catalog.float8)" :
-					 ", source.%s", quote_identifier(source->name[BULK_AMOUNT]));
-	if (source->columns > BULK_ORDER)
-		appendStringInfo(&query, ", source.%s", quote_identifier(source->name[BULK_ORDER]));
+	for (int i = 0; i < BULK_COLUMNS; i++)
+	{
+		if (source->name[i] == NULL)
+			continue;
+		appendStringInfoString(&query, i == 0 ? "SELECT " : ", ");
+		appendStringInfo(&query, is_real(source, i) ?
+						 "CAST(CAST(source.%s AS pg_catalog.text) AS pg_catalog.float8)" :
+						 "source.%s", quote_identifier(source->name[i]));
+	}
 	appendStringInfo(&query, " FROM %s AS source",
 					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(source->relation)),
 												get_rel_name(source->relation)));
@@ -100,9 +105,10 @@ is_readable(Relation relation, const BulkSource *source)
 		return false;
 	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
 		return true;
-	for (int i = 0; i < source->columns; i++)
+	for (int i = 0; i < BULK_COLUMNS; i++)
 	{
-		if (pg_attribute_aclcheck(table, source->column[i], GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		if (source->name[i] != NULL &&
+			pg_attribute_aclcheck(table, source->column[i], GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 			return false;
 	}
 	return true;
@@ -121,8 +127,10 @@ is_plain(Relation relation, const BulkSource *source)
 		return false;
 	if (relation->rd_rel->relhassubclass || RELATION_IS_OTHER_TEMP(relation))
 		return false;
-	for (int i = 0; i < source->columns; i++)
+	for (int i = 0; i < BULK_COLUMNS; i++)
 	{
+		if (source->name[i] == NULL)
+			continue;
 		if (source->column[i] < 0 ||
 			is_virtual(TupleDescAttr(RelationGetDescr(relation), source->column[i] - 1)))
 			return false;
@@ -140,7 +148,7 @@ bulk_source_open(const BulkSource *source)
 {
 	Relation	relation;
 
-	if (ExecutorCheckPerms_hook != NULL || amount_is_real(source))
+	if (ExecutorCheckPerms_hook != NULL || is_real(source, BULK_AMOUNT) || is_real(source, BULK_MARGIN))
 		return NULL;
 	relation = relation_open(source->relation, AccessShareLock);
 	if (is_plain(relation, source) && is_readable(relation, source))

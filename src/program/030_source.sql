@@ -364,14 +364,15 @@ BEGIN
                       ELSE format('CAST(%s AS numeric)', amount_expr) END;
     profit_expr := format('CASE WHEN %s %s THEN %s * %s END', amount_expr, in_range, line_expr, margin_expr);
 
-    -- Everybody's histories are built in one go, where there is no margin.
-    SELECT * INTO order_column FROM customer_tier.relation_column(source, s.order_id);
-    IF s.margin_column IS NULL AND one_key IS NULL AND relation IS NULL
-       AND customer_tier.key_is_exact(customer_column.base_type, customer_column.collation_oid) AND customer_tier.histories_offers(customer_column.base_type)
-       AND (s.order_id IS NULL OR customer_tier.histories_sums(order_column.base_type, order_column.collation_oid)) THEN
-        built := format('customer_tier.histories(CAST(%%source%% AS regclass), %L, %L, %L, CAST(NULL AS %s)%s%s)', s.customer, s.at, s.amount, customer_column.base_type,
-                        CASE WHEN zone <> '' THEN format(', zone => %L', s.time_zone) ELSE '' END,
-                        CASE WHEN s.order_id IS NOT NULL THEN format(', order_id => %L', s.order_id) ELSE '' END);
+    -- Everybody's histories are built in one go, but for lines with margins.
+    IF one_key IS NULL AND relation IS NULL
+       AND customer_tier.key_is_exact(customer_column.base_type, customer_column.collation_oid) AND customer_tier.histories_offers(customer_column.base_type) THEN
+        SELECT * INTO order_column FROM customer_tier.relation_column(source, s.order_id);
+        built := format(CASE WHEN s.order_id IS NULL AND s.margin_column IS NULL THEN 'customer_tier.histories(%1$s%2$s)'
+                             WHEN s.margin_column IS NULL AND customer_tier.histories_sums(order_column.base_type, order_column.collation_oid) THEN 'customer_tier.histories(%1$s%2$s, order_id => %3$L)'
+                             WHEN s.order_id IS NULL AND place = 'here' THEN 'customer_tier.histories_with_profit(%1$s, %4$L, %5$s%2$s)' END,
+                        format('CAST(%%source%% AS regclass), %L, %L, %L, CAST(NULL AS %s)', s.customer, s.at, s.amount, customer_column.base_type),
+                        CASE WHEN zone <> '' THEN format(', zone => %L', s.time_zone) ELSE '' END, s.order_id, s.margin_column, s.margin);
     END IF;
     IF place = 'parts' AND one_key IS NULL THEN
         RETURN customer_tier.parts_query(s, format('customer_tier.purchases_checked(%s, %s%s)', at_expr, amount_expr, zone),
@@ -380,7 +381,7 @@ BEGIN
         RETURN format(
 $query$
     -- %3$s
-    SELECT CAST((customer.built).customer_id AS %2$s) AS customer_id, (customer.built).history, (customer.built).rows, (customer.built).bad, CAST(NULL AS customer_tier.purchase_history) AS profit
+    SELECT CAST((customer.built).customer_id AS %2$s) AS customer_id, (customer.built).history, (customer.built).rows, (customer.built).bad, %4$s AS profit
       FROM (
             SELECT %1$s AS built
             OFFSET '0'
@@ -388,7 +389,8 @@ $query$
 $query$,
             replace(built, '%source%', format('%L', format('%I.%I', s.source_schema, s.source_name))),
             format_type(customer_column.type, -1),     -- a cast to "character" would cut it to one
-            CASE WHEN s.order_id IS NULL THEN 'Every row is an order.' ELSE 'The lines of one order are summed to one order, on the day of its first line.' END);
+            CASE WHEN s.order_id IS NULL THEN 'Every row is an order.' ELSE 'The lines of one order are summed to one order, on the day of its first line.' END,
+            CASE WHEN s.margin_column IS NULL THEN 'CAST(NULL AS customer_tier.purchase_history)' ELSE '(customer.built).profit' END);
     END IF;
 
     IF s.order_id IS NULL THEN
