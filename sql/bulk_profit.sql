@@ -54,6 +54,7 @@ CREATE VIEW of_thirds AS SELECT n AS customer, day AS at, money / 3 AS amount, s
 CREATE VIEW of_float8 AS SELECT n AS customer, day AS at, CASE i % 50 WHEN 0 THEN 'NaN' WHEN 1 THEN '-Infinity' WHEN 2 THEN 1e-300 WHEN 3 THEN 1e20 WHEN 4 THEN 1.7014118346046923e32 WHEN 5 THEN 1e300 ELSE money::float8 / 7 END AS amount,
        CASE i % 40 WHEN 0 THEN 'NaN' WHEN 1 THEN 'Infinity' WHEN 2 THEN 1 + 2.3e-16 WHEN 3 THEN 1 WHEN 4 THEN -1 WHEN 5 THEN 1e-9 ELSE share::float8 END AS margin FROM orders_of;
 CREATE TABLE of_real AS SELECT n AS customer, day AS at, (CASE i % 50 WHEN 0 THEN 'NaN' WHEN 1 THEN 1e30 ELSE money END)::real AS amount, share::real AS margin FROM orders_of;
+CREATE TABLE of_real_share AS SELECT n AS customer, day AS at, money AS amount, share::real AS margin FROM orders_of;
 CREATE VIEW of_int8 AS SELECT n AS customer, day AS at, CASE WHEN i % 50 = 0 THEN 9223372036854775807 WHEN i % 50 = 1 THEN -9223372036854775808 ELSE money::bigint END AS amount, share::bigint AS margin FROM orders_of;
 CREATE VIEW of_int4 AS SELECT n AS customer, day AS at, money::int AS amount, share::int AS margin FROM orders_of;
 CREATE VIEW of_int2 AS SELECT n AS customer, day AS at, (money / 10)::smallint AS amount, share::smallint AS margin FROM orders_of;
@@ -62,7 +63,7 @@ CREATE VIEW of_wide AS SELECT n AS customer, CASE i % 7 WHEN 0 THEN date '4713-0
        CASE i % 11 WHEN 0 THEN 170141183460469231731687303715884 WHEN 1 THEN -170141183460469231731687303715884.000001 WHEN 2 THEN 8796093.022207 + i % 3 * 0.000001 WHEN 3 THEN 12345678901234567890.123456
                    WHEN 4 THEN -9999999999999999999999999.5 WHEN 5 THEN 0.0000005 WHEN 6 THEN 9223372036854.775808 WHEN 7 THEN 1e40 WHEN 8 THEN 9223372036854775807 ELSE money END AS amount,
        CASE i % 6 WHEN 0 THEN 1.0000001 WHEN 1 THEN 0.0000001 WHEN 2 THEN -0.0000001 WHEN 3 THEN NULL WHEN 4 THEN 0.999999999 ELSE -1 END AS margin FROM orders_of WHERE i % 17 < 2;
-SELECT source, d.* FROM unnest(ARRAY['plain', 'of_thirds', 'of_float8', 'of_real', 'of_int8', 'of_int4', 'of_int2', 'of_halves', 'of_wide']::regclass[]) AS source, differences(source) AS d;
+SELECT source, d.* FROM unnest(ARRAY['plain', 'of_thirds', 'of_float8', 'of_real', 'of_real_share', 'of_int8', 'of_int4', 'of_int2', 'of_halves', 'of_wide']::regclass[]) AS source, differences(source) AS d;
 SELECT otherwise, d.* FROM unnest(ARRAY[0, 1, 0.12345678]) AS otherwise, differences('plain', otherwise) AS d;
 
 -- Keys of all kinds, moments, little memory.
