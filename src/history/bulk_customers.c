@@ -16,7 +16,7 @@
 #include "utils/memutils.h"
 
 /* A customer among those of one hash, of which there is nearly always one. */
-struct BulkCustomer
+typedef struct BulkCustomer
 {
 	struct BulkCustomer *next;
 	uint32		number;			/* among them, in the order they came up */
@@ -24,9 +24,7 @@ struct BulkCustomer
 	uint64	   *word;
 	Size		words;
 	BulkHistory history;
-};
-
-typedef struct BulkCustomer BulkCustomer;
+} BulkCustomer;
 
 /* ----- from lines to orders ----- */
 
