@@ -100,3 +100,21 @@ SELECT to_regnamespace('quiet');
 CREATE VIEW broken AS SELECT c, d, a / (a - 10) AS a FROM quiet;
 SELECT customer_tier.create_program('broken', 'broken', 'c', 'd', 'a');
 CALL customer_tier.refresh('broken', '2024-06-30');
+
+-- Backslashes are what they are, whatever the session takes plain strings for.
+SET standard_conforming_strings = off;
+CREATE TABLE plain (c int, d date, a numeric);
+INSERT INTO plain SELECT n, date '2024-06-01' + n, n FROM generate_series(1, 9) AS n;
+SELECT customer_tier.create_program('plain', 'plain', 'c', 'd', 'a', tracking => 'triggers', purchase_model => 'none');
+SELECT customer_tier.track('plain');
+SELECT customer_tier.set_scorecard('plain', E'[{"feature": "revenue"}]');
+CALL customer_tier.refresh('plain', '2024-06-29');
+UPDATE plain SET a = 3 WHERE c = 2;
+CALL customer_tier.refresh('plain', '2024-06-30');
+SELECT as_of, build, changed > 0 AS changed FROM plain.run ORDER BY run_id;
+SELECT * FROM customer_tier.verify('plain');
+SELECT * FROM customer_tier.check_program('plain');
+SELECT count(*) > 0 AS audited FROM customer_tier.audit('plain');
+SELECT customer_tier.schedule_refresh('plain', '*/5 2 * * 1-5') LIKE '# crontab%';
+SELECT customer_tier.drop_program('plain');
+RESET standard_conforming_strings;

@@ -41,7 +41,7 @@ RETURNS TABLE (part regclass, root regclass, server name, is_postgres boolean, e
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.relation, r.root, s.srvname, p.proname = 'postgres_fdw_handler', o.extensions,
            -- a list of identifiers
-           coalesce(p.proname = 'postgres_fdw_handler' AND o.extensions ~* '(^|,)\s*"?customer_tier"?\s*(,|$)', false)
+           coalesce(p.proname = 'postgres_fdw_handler' AND o.extensions ~* E'(^|,)\\s*"?customer_tier"?\\s*(,|$)', false)
       FROM customer_tier.relations_read(source) AS r
       JOIN pg_foreign_table f ON f.ftrelid = r.relation
       JOIN pg_foreign_server s ON s.oid = f.ftserver

@@ -345,7 +345,7 @@ BEGIN
             HINT = 'Choose the schema yourself: schema => ''...''.';
     END IF;
     new_schema := coalesce(create_program.schema, create_program.name::name);
-    IF new_schema = '' OR new_schema LIKE 'pg\_%' OR new_schema IN ('information_schema', 'customer_tier') THEN
+    IF new_schema = '' OR new_schema LIKE E'pg\\_%' OR new_schema IN ('information_schema', 'customer_tier') THEN
         RAISE EXCEPTION USING ERRCODE = 'reserved_name',
             MESSAGE = format('"%s" cannot be the schema of a program', new_schema),
             HINT = 'Choose another one: schema => ''...''.';

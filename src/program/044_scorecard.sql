@@ -332,7 +332,7 @@ BEGIN
                     MESSAGE = format('dimension %s of the scorecard comes from %s but lacks "name", "column" or "key"', given.n, relation),
                     HINT = 'Give the name of the dimension, the column with the value and the column with the customer key.';
             END IF;
-            IF relation !~ '^\s*("([^"]|"")+"|[^".]+)\s*(\.\s*("([^"]|"")+"|[^".]+)\s*)?$' THEN
+            IF relation !~ E'^\\s*("([^"]|"")+"|[^".]+)\\s*(\\.\\s*("([^"]|"")+"|[^".]+)\\s*)?$' THEN
                 RAISE EXCEPTION USING ERRCODE = 'invalid_name',
                     MESSAGE = format('"%s" is no name of a relation (dimension "%s")', relation, given.j->>'name'),
                     HINT = 'Name it with its schema, such as public.surveys; other names than of small letters in double quotes, such as public."Surveys".';

@@ -321,7 +321,7 @@ DECLARE
     parsed jsonb;
 BEGIN
     BEGIN
-        parsed := CASE WHEN dimensions ~ '^\s*[\[{"]' THEN dimensions::jsonb ELSE to_jsonb(dimensions) END;
+        parsed := CASE WHEN dimensions ~ E'^\\s*[\\[{"]' THEN dimensions::jsonb ELSE to_jsonb(dimensions) END;
     EXCEPTION
         WHEN data_exception OR untranslatable_character THEN
             RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('the scorecard is not JSON: %s', dimensions),

@@ -15,7 +15,7 @@ BEGIN
         RETURN NULL;
     END IF;
     FOREACH relation IN ARRAY '{settings,tier,tier_policy,tier_change,tier_override,dimension,scorecard,grade,model,forecast}'::text[] LOOP
-        EXECUTE format('SELECT string_agg(CAST(t AS text), E''\n'' ORDER BY CAST(t AS text) COLLATE "C") FROM %I.%I AS t', schema, relation) INTO part;
+        EXECUTE format('SELECT string_agg(CAST(t AS text), chr(10) ORDER BY CAST(t AS text) COLLATE "C") FROM %I.%I AS t', schema, relation) INTO part;
         parts := concat_ws(E'\n', parts, relation, part);
     END LOOP;
     parts := concat_ws(E'\n', parts, (SELECT string_agg(m::text, E'\n' ORDER BY m::text COLLATE "C") FROM customer_tier.segment_map m

@@ -351,8 +351,9 @@ COMMENT ON FUNCTION customer_tier.publish_rows(name, date, bigint, text, text, b
 CREATE FUNCTION customer_tier.publish_changes(schema name, as_of date, run_id bigint, OUT changed bigint, OUT upgrades bigint, OUT downgrades bigint, OUT coming_downgrades bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
 DECLARE
+    s customer_tier.program_settings := customer_tier.program_settings(schema);
     rows_query text := customer_tier.difference_query(schema, as_of, run_id);
-    constants text := customer_tier.everyone_query(schema, customer_tier.program_settings(schema), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'constants');
+    constants text := customer_tier.everyone_query(schema, s, format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'constants');
     shares_tables text := current_setting('enable_parallel_hash');
     has_gone boolean;
     problem text;
@@ -371,9 +372,11 @@ BEGIN
         PERFORM set_config('enable_parallel_hash', shares_tables, true);
     END;
     -- Who is rated is published now, so that more than were counted means that
-    -- some are no customers any more, which is rare: they are looked for then.
+    -- some are no customers any more, which is rare: they are looked for then;
+    -- and always where others change the list of customers meanwhile.
     EXECUTE format('SELECT (SELECT count(*) FROM %1$I.rating) IS DISTINCT FROM (SELECT run.customers FROM %1$I.run WHERE run.run_id = $1)', schema)
         INTO has_gone USING run_id;
+    has_gone := has_gone OR s.customers_name IS NOT NULL;
     IF has_gone THEN
         SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
           FROM customer_tier.publish_rows(schema, as_of, run_id, customer_tier.gone_query(schema, as_of), NULL, changed, upgrades, downgrades, coming_downgrades) AS p;

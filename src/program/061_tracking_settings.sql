@@ -43,13 +43,13 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
           JOIN pg_rewrite w ON w.ev_class = r.relation
          WHERE r.kind = 'v'
     ), called AS (
-        SELECT DISTINCT v.relation, CAST(f.found[1] AS oid) AS oid FROM view v, regexp_matches(v.tree, ':(?:op)?funcid (\d+)', 'g') AS f (found)
+        SELECT DISTINCT v.relation, CAST(f.found[1] AS oid) AS oid FROM view v, regexp_matches(v.tree, E':(?:op)?funcid (\\d+)', 'g') AS f (found)
     ), found AS (
         SELECT 1 AS n, format('%s has %s', v.relation, what.name) AS reason
           FROM view v,
-               (VALUES ('window functions', ':hasWindowFuncs true'), ('aggregates', ':hasAggs true'), ('DISTINCT', ':distinctClause \('), ('GROUP BY', ':groupClause \('),
-                       ('LIMIT', ':limit(Count|Offset) \{'), ('UNION or the like', ':setOperations \{'), ('a recursive query', ':hasRecursive true'),
-                       ('functions that return sets', ':hasTargetSRFs true'), ('TABLESAMPLE', ':tablesample \{'), ('the date or the user of the session', '\{SQLVALUEFUNCTION ')) AS what (name, pattern)
+               (VALUES ('window functions', ':hasWindowFuncs true'), ('aggregates', ':hasAggs true'), ('DISTINCT', E':distinctClause \\('), ('GROUP BY', E':groupClause \\('),
+                       ('LIMIT', E':limit(Count|Offset) \\{'), ('UNION or the like', E':setOperations \\{'), ('a recursive query', ':hasRecursive true'),
+                       ('functions that return sets', ':hasTargetSRFs true'), ('TABLESAMPLE', E':tablesample \\{'), ('the date or the user of the session', E'\\{SQLVALUEFUNCTION ')) AS what (name, pattern)
          WHERE v.tree ~ what.pattern
         UNION ALL
         -- Those of the server depend on a setting at most, such as the time zone.
@@ -63,7 +63,7 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
           FROM view v JOIN pg_attribute a ON a.attrelid = source AND a.attname = key
          WHERE v.relation = source
            AND CASE WHEN pg_relation_is_updatable(source, false) & 4 <> 0 THEN NOT pg_column_is_updatable(source, a.attnum, false)
-                    ELSE key ~ '^[a-z_0-9]+$' AND v.tree !~ format('\{TARGETENTRY :expr \{VAR [^{}]*\} :resno \d+ :resname %s ', key) END
+                    ELSE key ~ '^[a-z_0-9]+$' AND v.tree !~ format(E'\\{TARGETENTRY :expr \\{VAR [^{}]*\\} :resno \\d+ :resname %s ', key) END
     )
     SELECT reason FROM found ORDER BY n, reason LIMIT 1
 $$;
@@ -122,8 +122,8 @@ BEGIN
                 'Use a column of type timestamptz, timestamp, date, bigint, integer, smallint or numeric.'::text;
             RETURN;
         END IF;
-        IF lag_kind = 'interval' AND s.watermark_lag !~ '^\s*(\d{1,9}\s*(seconds?|minutes?|hours?|days?|weeks?)\s*)+$'
-           OR lag_kind = 'numeric' AND s.watermark_lag !~ '^\s*\d{1,18}(\.\d{1,18})?\s*$' THEN
+        IF lag_kind = 'interval' AND s.watermark_lag !~ E'^\\s*(\\d{1,9}\\s*(seconds?|minutes?|hours?|days?|weeks?)\\s*)+$'
+           OR lag_kind = 'numeric' AND s.watermark_lag !~ E'^\\s*\\d{1,18}(\\.\\d{1,18})?\\s*$' THEN
             RETURN QUERY SELECT '22023', format('"%s" is no lag of a watermark (option "watermark_lag")', s.watermark_lag),
                 format('Give how far below the highest "%s" rows may still appear, such as %s.', s.watermark, CASE lag_kind WHEN 'interval' THEN '''10 minutes''' ELSE '''10000''' END);
         END IF;

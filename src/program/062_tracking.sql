@@ -182,7 +182,7 @@ CREATE FUNCTION customer_tier.tracking_triggers(schema name, s customer_tier.pro
 RETURNS TABLE (tracked regclass, event text, for_each_row boolean, trigger_oid oid, version text, is_right boolean)
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     WITH told (arguments) AS (
-        SELECT string_agg(convert_to(a.argument, getdatabaseencoding()) || '\x00'::bytea, ''::bytea ORDER BY a.n)
+        SELECT string_agg(convert_to(a.argument, getdatabaseencoding()) || E'\\x00'::bytea, ''::bytea ORDER BY a.n)
           FROM unnest(customer_tier.track_arguments(schema, s)) WITH ORDINALITY AS a (argument, n)
     ), family AS (
         -- What logical replication writes fires triggers of rows alone.
@@ -301,7 +301,7 @@ COMMENT ON FUNCTION customer_tier.track(text) IS
 
 CREATE FUNCTION customer_tier.tracked_for(argument bytea) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT convert_from(substring(argument FROM 1 FOR position('\x00'::bytea IN argument) - 1), getdatabaseencoding())
+    SELECT convert_from(substring(argument FROM 1 FOR position(E'\\x00'::bytea IN argument) - 1), getdatabaseencoding())
 $$;
 COMMENT ON FUNCTION customer_tier.tracked_for(bytea) IS 'internal: the first argument of a trigger (pg_trigger.tgargs), the schema that a tracking trigger writes to';
 

@@ -14,7 +14,7 @@ BEGIN
     END IF;
     FOREACH item IN ARRAY string_to_array(field, ',') LOOP
         -- "*", "a" or "a-b", the first and the last with a step
-        part := regexp_match(lower(item), '^(?:(\*)|([0-9]{1,2}|[a-z]{3})(?:-([0-9]{1,2}|[a-z]{3}))?)(?:/([0-9]{1,2}))?$');
+        part := regexp_match(lower(item), E'^(?:(\\*)|([0-9]{1,2}|[a-z]{3})(?:-([0-9]{1,2}|[a-z]{3}))?)(?:/([0-9]{1,2}))?$');
         IF part IS NULL OR (part[4] IS NOT NULL AND part[1] IS NULL AND part[3] IS NULL) THEN
             RETURN NULL;
         END IF;
@@ -38,7 +38,7 @@ COMMENT ON FUNCTION customer_tier.cron_field(text, int, int, text[]) IS 'interna
 CREATE FUNCTION customer_tier.cron_fields(cron text, OUT minutes int[], OUT hours int[], OUT days int[], OUT months int[], OUT weekdays int[], OUT days_or_weekdays boolean)
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    field text[] := regexp_split_to_array(regexp_replace(cron, '^[ \t]+|[ \t]+$', '', 'g'), '[ \t]+');
+    field text[] := regexp_split_to_array(regexp_replace(cron, E'^[ \\t]+|[ \\t]+$', '', 'g'), E'[ \\t]+');
     wrong text;
 BEGIN
     IF cardinality(field) = 5 THEN
@@ -105,8 +105,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Stands between double quotes, in a line of a shell, of a crontab and of
     -- systemd: no character that means something to any of them is left.
     SELECT 'CALL customer_tier.refresh('
-           || CASE WHEN program !~ '[[:cntrl:]''"\\%$`!]' THEN quote_literal(program)
-                   ELSE 'U&''' || string_agg(CASE WHEN c.letter ~ '[[:cntrl:]''"\\%$`!]' THEN '!' || upper(lpad(to_hex(ascii(c.letter)), 4, '0')) ELSE c.letter END, '' ORDER BY c.n)
+           || CASE WHEN program !~ E'[[:cntrl:]''"\\\\%$`!]' THEN quote_literal(program)
+                   ELSE 'U&''' || string_agg(CASE WHEN c.letter ~ E'[[:cntrl:]''"\\\\%$`!]' THEN '!' || upper(lpad(to_hex(ascii(c.letter)), 4, '0')) ELSE c.letter END, '' ORDER BY c.n)
                         || ''' UESCAPE ''!''' END || ')'
       FROM regexp_split_to_table(program, '') WITH ORDINALITY AS c (letter, n)
      GROUP BY program
@@ -145,7 +145,7 @@ BEGIN
                customer_tier.refresh_job(program || ' in ' || current_database()), cron, format('CALL customer_tier.refresh(%L)', program), current_database(), current_user) ELSE '' END
         -- cron reads a bare % as the end of the line.
         || format(E'# crontab of a system user who may connect as role "%s":\n', regexp_replace(current_user, '[[:cntrl:]]', ' ', 'g'))
-        || format(E'%s psql -Xq -v ON_ERROR_STOP=1 -d "%s" -c "SET client_min_messages = warning" -c "%s"\n', cron, replace(uri, '%', '\%'), call)
+        || format(E'%s psql -Xq -v ON_ERROR_STOP=1 -d "%s" -c "SET client_min_messages = warning" -c "%s"\n', cron, replace(uri, '%', E'\\%'), call)
         || format(E'\n# /etc/systemd/system/%s.service\n', unit)
         -- systemd reads a bare % as a specifier, and a backslash at the end as the next line.
         || format(E'[Unit]\nDescription=Refresh of customer_tier program "%s"\n', replace(regexp_replace(program, '[[:cntrl:]]', ' ', 'g'), '%', '%%'))
@@ -177,7 +177,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('must be owner of program "%s" to schedule its refresh', program),
             HINT = format('It belongs to role "%s"; a job runs with the rights of who schedules it.', owner);
     END IF;
-    IF plain ~* '^[0-9]+ +seconds?$' OR plain ~ '^([^ \t]+[ \t]+){2}\$[ \t]' THEN
+    IF plain ~* '^[0-9]+ +seconds?$' OR plain ~ E'^([^ \\t]+[ \\t]+){2}\\$[ \\t]' THEN
         -- Forms that pg_cron has from 1.5 on, and nobody else.
         IF NOT has_cron THEN
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('"%s" is a schedule that only pg_cron knows', cron),

@@ -81,7 +81,7 @@ store_rows(const char *query, const char *constants, Tuplestorestate *store)
 			 SPI_result_code_string(SPI_result));
 	if (!SPI_is_cursor_plan(plan))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the query of the rows must be one SELECT")));
+						errmsg("the query of the rows must be one that returns rows")));
 	source = linitial(SPI_plan_get_plan_sources(plan));
 	desc = CreateTupleDescCopy(source->resultDesc);
 
@@ -152,7 +152,7 @@ execute_with_rows(PG_FUNCTION_ARGS)
 	if (SPI_execute(statement, false, 0) != SPI_OK_SELECT || SPI_processed != 1 ||
 		SPI_gettypeid(SPI_tuptable->tupdesc, 1) != INT8ARRAYOID)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the statement must be a SELECT of one row with a bigint[]")));
+						errmsg("the statement must return one row with a bigint[], as a SELECT")));
 	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	if (!isnull)
 	{
