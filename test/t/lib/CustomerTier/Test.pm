@@ -172,13 +172,24 @@ sub same_as_oracle
 	same_rows(
 		$node,
 		"SELECT customer, first_day, last_day, recency_days, orders, purchase_days, revenue, refunded,
-			to_char(average_order, $digits), window_orders, window_revenue, round(refund_rate::numeric, 12)
+			to_char(average_order, $digits), window_orders, window_revenue
 		FROM history, customer_tier.features(h, $day, $window) f WHERE h IS NOT NULL",
 		"SELECT customer, a.first_day, a.last_day, $day - a.last_day, a.orders, a.purchase_days,
-			a.revenue, a.refunded, to_char(a.revenue / nullif(a.orders, 0), $digits), w.orders, w.revenue,
-			round(a.refunded / nullif(a.revenue + a.refunded, 0), 12)
+			a.revenue, a.refunded, to_char(a.revenue / nullif(a.orders, 0), $digits), w.orders, w.revenue
 		FROM oracle_sums('-infinity', $day) a JOIN oracle_sums($day - $window + 1, $day) w USING (customer)",
 		"features as of $as_of");
+
+	# A quotient of two binary numbers is that of the decimals to the 15th digit.
+	is( $node->safe_psql(
+			'postgres', "
+			SELECT count(f.refund_rate) = count(o.rate),
+				count(*) FILTER (WHERE (abs(f.refund_rate - o.rate) <= 1e-14 * o.rate) IS NOT TRUE
+					AND num_nonnulls(f.refund_rate, o.rate) > 0)
+			FROM (SELECT customer, f.refund_rate FROM history, customer_tier.features(h, $day, $window) f WHERE h IS NOT NULL) f
+			FULL JOIN (SELECT customer, (refunded / nullif(revenue + refunded, 0))::float8 AS rate
+				FROM oracle_sums('-infinity', $day)) o USING (customer)"),
+		't|0',
+		"refund rates as of $as_of");
 
 	# Floating sums depend on their order, so btyd is compared to 1e-9.
 	foreach my $unit (1, 7, 30.4375)
