@@ -73,3 +73,37 @@ CALL customer_tier.refresh('small', '2024-02-02');      -- measuring has no seco
 SELECT customer_tier.drop_program('small');
 DROP SEQUENCE calls;
 DROP TABLE buys;
+
+-- Workers find what differs, all of it, and find the same as one process does.
+CREATE TABLE buys AS SELECT customer_id, ordered_at::date AS at, amount FROM customer_tier.demo_orders(300, 200, 7);
+SELECT customer_tier.create_program(p, 'buys', 'customer_id', 'at', 'amount') FROM unnest('{alone,together}'::text[]) AS p;
+CALL customer_tier.refresh('alone', '2024-11-30');
+CALL customer_tier.refresh('together', '2024-11-30');
+CALL customer_tier.refresh('alone', '2024-12-31');
+SET parallel_setup_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET max_parallel_workers_per_gather = 3;
+CALL customer_tier.refresh('together', '2024-12-31');
+SELECT 'PREPARE difference (float8[], float8[], float8[], float8[], float8[], numeric[], customer_tier.compiled_card, boolean, customer_tier.clv_model, customer_tier.clv_model, jsonb, date, boolean, boolean, float8[]) AS '
+       || customer_tier.difference_query('together', '2024-12-31', 2) AS statement \gset
+SET plan_cache_mode = force_generic_plan;
+:statement;
+CREATE FUNCTION uppermost_node() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    node text;
+BEGIN
+    EXECUTE 'EXPLAIN (COSTS OFF) EXECUTE difference (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)' INTO node;
+    RETURN node;
+END $$;
+SELECT uppermost_node();
+SELECT (SELECT count(*) FROM alone.rating) AS customers, count(*) AS differ
+  FROM ((TABLE alone.rating EXCEPT ALL TABLE together.rating) UNION ALL (TABLE together.rating EXCEPT ALL TABLE alone.rating)) AS d;
+SELECT count(*) AS differ FROM (SELECT customer_id, valid_from, valid_to, tier, reason, score FROM alone.tier_history EXCEPT ALL SELECT customer_id, valid_from, valid_to, tier, reason, score FROM together.tier_history) AS d;
+DEALLOCATE difference;
+RESET plan_cache_mode;
+RESET parallel_setup_cost;
+RESET min_parallel_table_scan_size;
+RESET max_parallel_workers_per_gather;
+SELECT customer_tier.drop_program(p) FROM unnest('{alone,together}'::text[]) AS p;
+DROP FUNCTION uppermost_node;
+DROP TABLE buys;

@@ -120,4 +120,4 @@ $query$, grades,
 END
 $$;
 COMMENT ON FUNCTION customer_tier.tier_query(name, customer_tier.program_settings, text, text, boolean, text, text[]) IS
-    'internal: the end of rate(): where everybody stands. Output ratings, or changes: with what is published beside them, or places: what shares and capacities leave, or inputs: what the state machine is given, for customers without a state';
+    'internal: the end of rate(): where everybody stands. Output ratings, or changes: with what is published beside them, or constants: the run_constants(), or places: what shares and capacities leave, or inputs: what the state machine is given, for customers without a state';
