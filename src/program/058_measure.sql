@@ -122,29 +122,26 @@ BEGIN
         EXECUTE format('UPDATE %1$I.run SET latest_day = (SELECT max(customer_tier.last_day(history.history)) FROM %1$I.history) WHERE run.run_id = $1', schema) USING run_id;
     END IF;
     -- Cut points and scales in one pass over everybody.
-    PERFORM customer_tier.execute_with_rows(
-        format('WITH %s, %s',
+    PERFORM customer_tier.execute_steps(ARRAY[
+        customer_tier.step(format('WITH %s, %s',
             customer_tier.values_query(schema, s, key_type, format('%I.features(%L)', schema, as_of), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), false),
-            customer_tier.measured_query(schema, s, format('CAST(%L AS date)', as_of))),
-        'measured', format(
+            customer_tier.measured_query(schema, s, format('CAST(%L AS date)', as_of))), 'measured'),
+        customer_tier.step(format(
 $query$
-    WITH this AS (
-        UPDATE %1$I.run
-           SET (scores, customers, buyers, newest_day, r_cuts, f_cuts, m_cuts, compare) =
-               (SELECT m.scores, m.everyone, m.buyers, m.newest_day, m.r_cuts, m.f_cuts, m.m_cuts, m.compare FROM measured AS m LIMIT 1),
-               has_scales = true
-         WHERE run.run_id = %2$s
-        RETURNING run.run_id
-    ), dimension AS (
-        INSERT INTO %1$I.run_dimension (run_id, "position", name, weight, higher_is_better, method, parameters, ties, missing, floor, floor_grade, is_outside,
-                                        scale, distribution, customers, absent, minimum, maximum, mean, deviation, deciles, decile_counts)
-        SELECT this.run_id, m."position", m.name, m.weight, m.higher_is_better, m.method, m.parameters, m.ties, m.missing, m.floor, m.floor_grade, m.is_outside,
-               m.scale, m.distribution, m.customers, m.absent, m.minimum, m.maximum, m.mean, m.deviation, m.deciles, m.decile_counts
-          FROM this, measured AS m
-        RETURNING 1
-    )
-    SELECT ARRAY[count(*)] FROM dimension
-$query$, schema, run_id));
+    UPDATE %1$I.run
+       SET (scores, customers, buyers, newest_day, r_cuts, f_cuts, m_cuts, compare) =
+           (SELECT m.scores, m.everyone, m.buyers, m.newest_day, m.r_cuts, m.f_cuts, m.m_cuts, m.compare FROM measured AS m LIMIT 1),
+           has_scales = true
+     WHERE run.run_id = %2$s
+$query$, schema, run_id)),
+        customer_tier.step(format(
+$query$
+    INSERT INTO %1$I.run_dimension (run_id, "position", name, weight, higher_is_better, method, parameters, ties, missing, floor, floor_grade, is_outside,
+                                    scale, distribution, customers, absent, minimum, maximum, mean, deviation, deciles, decile_counts)
+    SELECT %2$s, m."position", m.name, m.weight, m.higher_is_better, m.method, m.parameters, m.ties, m.missing, m.floor, m.floor_grade, m.is_outside,
+           m.scale, m.distribution, m.customers, m.absent, m.minimum, m.maximum, m.mean, m.deviation, m.deciles, m.decile_counts
+      FROM measured AS m
+$query$, schema, run_id))]);
     EXECUTE format(
 $query$
     UPDATE %1$I.run

@@ -189,10 +189,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.refresh_measure(name, bigint) IS 'internal: measure the cut points and scales of a run, or take over frozen ones, and keep them with it';
 
-CREATE FUNCTION customer_tier.execute_with_rows(query text, name name, statement text, constants text DEFAULT NULL) RETURNS bigint[]
-    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'execute_with_rows';
-COMMENT ON FUNCTION customer_tier.execute_with_rows(text, name, text, text) IS 'internal: execute a statement that returns a bigint[] and reads the rows of a query, which may be parallel, under a name; the columns of the one row of constants are the parameters of the query';
-
 CREATE FUNCTION customer_tier.published_columns() RETURNS name[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     -- What changes most often comes first: by it a row is seen to differ.
@@ -202,13 +198,19 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 COMMENT ON FUNCTION customer_tier.published_columns() IS 'internal: the columns of <schema>.rating that a refresh compares and writes';
 
+CREATE FUNCTION customer_tier.difference_columns() RETURNS name[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CAST('{customer_id,is_new,is_gone,old_tier,old_rank,old_since,old_drops_on,moved_by}' AS name[]) OPERATOR(pg_catalog.||) customer_tier.published_columns()
+$$;
+COMMENT ON FUNCTION customer_tier.difference_columns() IS 'internal: the columns of difference_query and gone_query: the customer, whether the rating is new or is of nobody any more, where the customer stood, who moved him, and the rating';
+
 CREATE FUNCTION customer_tier.difference_query(schema name, as_of date, run_id bigint) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
-    -- The text of rate(), not a call: its rows are not put down in between.
     SELECT format(
 $query$
-    SELECT fresh.kept_customer_id AS old_id, fresh.kept_tier AS old_tier, fresh.kept_tier_rank AS old_rank, fresh.kept_tier_since AS old_since, fresh.kept_drops_on AS old_drops_on,
-           fresh.customer_id, fresh.moved_by, %1$s
+    SELECT fresh.customer_id, fresh.kept_tier IS NULL AS is_new, false AS is_gone,
+           fresh.kept_tier AS old_tier, fresh.kept_tier_rank AS old_rank, fresh.kept_tier_since AS old_since, fresh.kept_drops_on AS old_drops_on,
+           fresh.moved_by, %1$s
       FROM (SELECT rated.*,
                    (rated.tier_state).terms AS terms_id, (rated.tier_state).up_runs, (rated.tier_state).up_since, (rated.tier_state).down_runs, (rated.tier_state).down_since,
                    CASE WHEN NOT rated.as_before THEN CAST(rated.state_before AS text) END AS other_state,
@@ -224,126 +226,145 @@ $query$,
         (SELECT string_agg(format('fresh.%I', 'kept_' || c), ', ') FROM unnest(customer_tier.published_columns()) c),
         (SELECT string_agg(CASE c WHEN 'state_before' THEN 'fresh.other_state' ELSE format('fresh.%I', c) END, ', ') FROM unnest(customer_tier.published_columns()) c))
 $$;
-COMMENT ON FUNCTION customer_tier.difference_query(name, date, bigint) IS 'internal: the query for all ratings of a run that differ from what is published, or are new, with the columns old_... of the published ones; its parameters are the run_constants()';
+COMMENT ON FUNCTION customer_tier.difference_query(name, date, bigint) IS 'internal: the query for all ratings of a run that differ from what is published, or are new, with the difference_columns(); its parameters are the run_constants()';
 
 CREATE FUNCTION customer_tier.gone_query(schema name, as_of date) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
     SELECT format(
 $query$
-    SELECT kept.customer_id AS old_id, kept.tier AS old_tier, kept.tier_rank AS old_rank, kept.tier_since AS old_since, kept.drops_on AS old_drops_on,
-           nobody.customer_id, CAST(NULL AS text) AS moved_by, %1$s
+    SELECT kept.customer_id, false AS is_new, true AS is_gone,
+           kept.tier AS old_tier, kept.tier_rank AS old_rank, kept.tier_since AS old_since, kept.drops_on AS old_drops_on,
+           CAST(NULL AS text) AS moved_by, %1$s
       FROM %2$I.rating AS kept
-      LEFT JOIN %2$I.rating AS nobody ON false
      WHERE NOT EXISTS (SELECT FROM %2$I.features(%3$L) AS features WHERE features.customer_id %4$s kept.customer_id)
 $query$,
-        (SELECT string_agg(format('nobody.%I', c), ', ') FROM unnest(customer_tier.published_columns()) c), schema, as_of,
+        (SELECT string_agg(format('CAST(NULL AS %s) AS %I', a.type, c), ', ')
+           FROM unnest(customer_tier.published_columns()) AS c, customer_tier.relation_column(format('%I.rating', schema)::regclass, c) AS a),
+        schema, as_of,
         customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.rating', schema)::regclass, 'customer_id') c)))
 $$;
-COMMENT ON FUNCTION customer_tier.gone_query(name, date) IS 'internal: the query for the published ratings of who is no customer any more, with the columns of difference_query';
+COMMENT ON FUNCTION customer_tier.gone_query(name, date) IS 'internal: the query for the published ratings of who is no customer any more, with the difference_columns()';
+
+CREATE FUNCTION customer_tier.publish_steps(schema name, as_of date, run_id bigint, rows_query text, constants text DEFAULT NULL) RETURNS customer_tier.step[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
+DECLARE
+    event text;
+    statements text[];
+BEGIN
+    event := format(
+$query$
+    SELECT difference.customer_id, found.kind, difference.old_tier AS from_tier, CASE WHEN found.kind <> 'coming_downgrade' THEN difference.tier END AS to_tier,
+           difference.tier_reason AS reason, CASE WHEN found.kind = 'coming_downgrade' THEN difference.drops_on END AS due
+      FROM difference,
+           LATERAL (SELECT CASE WHEN difference.tier <> difference.old_tier
+                                THEN CASE customer_tier.tier_direction(difference.old_tier, difference.tier, difference.old_rank, difference.tier_rank, CAST(%4$L AS jsonb), CAST(%5$L AS jsonb))
+                                          WHEN 'down' THEN 'downgrade' WHEN 'up' THEN 'upgrade' END
+                                WHEN difference.drops_on - CAST(%1$L AS date) <= %2$s AND (difference.old_drops_on - CAST(%3$L AS date) <= %2$s) IS NOT TRUE
+                                THEN 'coming_downgrade' END AS kind) AS found
+     WHERE found.kind IS NOT NULL
+$query$,
+        as_of, customer_tier.policy_value(schema, as_of, 'coming_days')::int, customer_tier.published_day(schema),
+        (SELECT t.old_ranks FROM customer_tier.tier_ranks(schema, NULL) AS t),
+        (SELECT jsonb_object_agg(t.key, t.value->'tier_rank') FROM customer_tier.tiers_in_force(schema, as_of) AS f, jsonb_each(f.tiers) AS t));
+    statements := ARRAY[
+$query$
+    DELETE FROM %1$I.rating AS kept
+     USING difference
+     WHERE kept.customer_id %2$s difference.customer_id AND difference.is_gone
+$query$,
+$query$
+    UPDATE %1$I.rating AS kept
+       SET %3$s
+      FROM difference
+     WHERE kept.customer_id %2$s difference.customer_id AND NOT difference.is_new AND NOT difference.is_gone
+$query$,
+$query$
+    INSERT INTO %1$I.rating (customer_id, %4$s)
+    SELECT difference.customer_id, %5$s
+      FROM difference
+     WHERE difference.is_new
+$query$,
+-- What an earlier run of this day had said is taken back.
+$query$
+    INSERT INTO %1$I.tier_correction (run_id, customer_id, valid_from, valid_to, tier, tier_rank, reason, score, previous_tier, changed_by, was_correction, terms_id, first_run_id)
+    SELECT %7$s, history.customer_id, history.valid_from, history.valid_to, history.tier, history.tier_rank, history.reason, history.score,
+           history.previous_tier, history.changed_by, history.is_correction, history.terms_id, history.run_id
+      FROM moved
+      JOIN %1$I.tier_history AS history ON history.customer_id %2$s moved.customer_id
+     WHERE history.valid_to IS NULL AND history.valid_from = CAST(%6$L AS date)
+     ORDER BY history.customer_id
+$query$,
+$query$
+    DELETE FROM %1$I.tier_history AS history
+     USING moved
+     WHERE history.customer_id %2$s moved.customer_id AND history.valid_to IS NULL AND history.valid_from = CAST(%6$L AS date)
+$query$,
+-- Who is back where he was has never left; the others leave.
+$query$
+    UPDATE %1$I.tier_history AS history
+       SET valid_to = NULL
+      FROM moved
+     WHERE history.customer_id %2$s moved.customer_id AND history.valid_to = CAST(%6$L AS date) AND history.valid_from = moved.tier_since
+$query$,
+$query$
+    UPDATE %1$I.tier_history AS history
+       SET valid_to = CAST(%6$L AS date)
+      FROM moved
+     WHERE history.customer_id %2$s moved.customer_id AND history.valid_to IS NULL AND history.valid_from IS DISTINCT FROM moved.tier_since
+$query$,
+$query$
+    INSERT INTO %1$I.tier_history (customer_id, valid_from, tier, tier_rank, reason, score, previous_tier, changed_by, is_correction, terms_id, run_id)
+    SELECT moved.customer_id, CAST(%6$L AS date), moved.tier, moved.tier_rank, CASE WHEN moved.previous_tier IS NULL THEN 'initial' ELSE moved.tier_reason END,
+           moved.score, moved.previous_tier, moved.moved_by, moved.old_since IS NOT DISTINCT FROM CAST(%6$L AS date), moved.terms_id, %7$s
+      FROM moved
+     WHERE moved.tier_since = CAST(%6$L AS date)
+$query$,
+$query$
+    INSERT INTO %1$I.tier_event (run_id, as_of, kind, customer_id, from_tier, to_tier, reason, due)
+    SELECT %7$s, CAST(%6$L AS date), event.kind, event.customer_id, event.from_tier, event.to_tier, event.reason, event.due
+      FROM event
+     ORDER BY event.customer_id
+$query$,
+'SELECT FROM event WHERE event.kind = ''upgrade''',
+'SELECT FROM event WHERE event.kind = ''downgrade''',
+'SELECT FROM event WHERE event.kind = ''coming_downgrade'''];
+    RETURN ARRAY[
+        customer_tier.step(rows_query, 'difference', constants),
+        -- who stands in another row of the history than until now
+        customer_tier.step(
+$query$
+    SELECT difference.customer_id, difference.old_since, difference.tier, difference.tier_rank, difference.tier_since,
+           difference.tier_reason, difference.previous_tier, difference.score, difference.terms_id, difference.moved_by
+      FROM difference
+     WHERE (difference.old_tier, difference.old_since) IS DISTINCT FROM (difference.tier, difference.tier_since)
+$query$, 'moved'),
+        customer_tier.step(event, 'event')]
+        || ARRAY(SELECT customer_tier.step(format(s.statement, schema,
+                             customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.rating', schema)::regclass, 'customer_id') c)),
+                             (SELECT string_agg(format('%1$I = difference.%1$I', c), ', ') FROM unnest(customer_tier.published_columns()) c),
+                             (SELECT string_agg(format('%I', c), ', ') FROM unnest(customer_tier.published_columns()) c),
+                             (SELECT string_agg(format('difference.%I', c), ', ') FROM unnest(customer_tier.published_columns()) c),
+                             as_of, run_id))
+                   FROM unnest(statements) WITH ORDINALITY AS s (statement, n)
+                  ORDER BY s.n);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.publish_steps(name, date, bigint, text, text) IS
+    'internal: the statements that write the rows of difference_query or gone_query, with the history of tiers and the events';
 
 CREATE FUNCTION customer_tier.publish_rows(schema name, as_of date, run_id bigint, rows_query text, constants text,
     INOUT changed bigint, INOUT upgrades bigint, INOUT downgrades bigint, INOUT coming_downgrades bigint)
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off SET datestyle = 'ISO, YMD' SET parallel_tuple_cost = 0.02 AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off SET parallel_tuple_cost = 0.02 AS $$
 DECLARE
-    equality text := customer_tier.key_equality(
-        (SELECT c.base_type FROM customer_tier.relation_column(format('%I.rating', schema)::regclass, 'customer_id') c));
     counts bigint[];
 BEGIN
     -- parallel_tuple_cost is what it costs to hand a row over (0.3 microseconds)
     -- beside what the planner thinks it costs to rate one, which is far too little.
-    --
-    -- The history of tiers goes with the ratings, in the same statement.  Parts
-    -- that depend on each other's effect wait for it by counting its rows.
-    counts := customer_tier.execute_with_rows(rows_query, 'difference', format(
-$query$
-    WITH deleted AS (
-        DELETE FROM %1$I.rating AS kept
-         USING difference
-         WHERE kept.customer_id %2$s difference.old_id AND difference.customer_id IS NULL
-        RETURNING 1
-    ), updated AS (
-        UPDATE %1$I.rating AS kept
-           SET (%3$s) = ROW (%4$s)
-          FROM difference
-         WHERE kept.customer_id %2$s difference.old_id AND difference.customer_id IS NOT NULL
-        RETURNING 1
-    ), inserted AS (
-        INSERT INTO %1$I.rating (customer_id, %3$s)
-        SELECT difference.customer_id, %4$s
-          FROM difference
-         WHERE difference.old_id IS NULL
-        RETURNING 1
-    ), moved AS MATERIALIZED (
-        -- who stands in another row of the history than until now
-        SELECT difference.old_id, difference.customer_id, difference.tier, difference.tier_rank, difference.tier_since, difference.tier_reason,
-               difference.previous_tier, difference.score, difference.terms_id, difference.moved_by
-          FROM difference
-         WHERE (difference.old_tier, difference.old_since) IS DISTINCT FROM (difference.tier, difference.tier_since)
-    ), removed AS (
-        -- what an earlier run of this day had said
-        DELETE FROM %1$I.tier_history AS history
-         USING moved
-         WHERE history.customer_id %2$s moved.old_id AND history.valid_to IS NULL AND history.valid_from = CAST(%5$L AS date)
-        RETURNING history.*
-    ), corrected AS (
-        INSERT INTO %1$I.tier_correction (run_id, customer_id, valid_from, valid_to, tier, tier_rank, reason, score, previous_tier, changed_by, was_correction, terms_id, first_run_id)
-        SELECT %6$s, removed.customer_id, removed.valid_from, removed.valid_to, removed.tier, removed.tier_rank, removed.reason, removed.score,
-               removed.previous_tier, removed.changed_by, removed.is_correction, removed.terms_id, removed.run_id
-          FROM removed
-         ORDER BY removed.customer_id
-        RETURNING customer_id
-    ), reopened AS (
-        UPDATE %1$I.tier_history AS history
-           SET valid_to = NULL
-          FROM moved
-         WHERE history.customer_id %2$s moved.customer_id AND history.valid_to = CAST(%5$L AS date) AND history.valid_from = moved.tier_since
-           AND (SELECT count(*) FROM removed) >= 0
-        RETURNING 1
-    ), closed AS (
-        UPDATE %1$I.tier_history AS history
-           SET valid_to = CAST(%5$L AS date)
-          FROM moved
-         WHERE history.customer_id %2$s moved.old_id AND history.valid_to IS NULL AND history.valid_from < CAST(%5$L AS date)
-        RETURNING 1
-    ), recorded AS (
-        INSERT INTO %1$I.tier_history (customer_id, valid_from, tier, tier_rank, reason, score, previous_tier, changed_by, is_correction, terms_id, run_id)
-        SELECT moved.customer_id, CAST(%5$L AS date), moved.tier, moved.tier_rank, CASE WHEN moved.previous_tier IS NULL THEN 'initial' ELSE moved.tier_reason END,
-               moved.score, moved.previous_tier, moved.moved_by, corrected.customer_id IS NOT NULL, moved.terms_id, %6$s
-          FROM moved
-          LEFT JOIN corrected ON corrected.customer_id %2$s moved.customer_id
-         WHERE moved.tier_since = CAST(%5$L AS date) AND (SELECT count(*) FROM closed) >= 0
-        RETURNING 1
-    ), event AS (
-        INSERT INTO %1$I.tier_event (run_id, as_of, kind, customer_id, from_tier, to_tier, reason, due)
-        SELECT %6$s, CAST(%5$L AS date), found.kind, difference.customer_id, difference.old_tier, CASE WHEN found.kind <> 'coming_downgrade' THEN difference.tier END,
-               difference.tier_reason, CASE WHEN found.kind = 'coming_downgrade' THEN difference.drops_on END
-          FROM difference,
-               LATERAL (SELECT CASE WHEN difference.tier <> difference.old_tier
-                                    THEN CASE customer_tier.tier_direction(difference.old_tier, difference.tier, difference.old_rank, difference.tier_rank, CAST(%9$L AS jsonb), CAST(%10$L AS jsonb))
-                                              WHEN 'down' THEN 'downgrade' WHEN 'up' THEN 'upgrade' END
-                                    WHEN difference.drops_on - CAST(%5$L AS date) <= %7$s AND (difference.old_drops_on - CAST(%8$L AS date) <= %7$s) IS NOT TRUE
-                                    THEN 'coming_downgrade' END AS kind) AS found
-         WHERE found.kind IS NOT NULL
-         ORDER BY difference.customer_id
-        RETURNING kind
-    )
-    SELECT ARRAY[(SELECT count(*) FROM deleted) + (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted),
-                 count(*) FILTER (WHERE event.kind = 'upgrade'),
-                 count(*) FILTER (WHERE event.kind = 'downgrade'),
-                 count(*) FILTER (WHERE event.kind = 'coming_downgrade')]
-      FROM event
-$query$, schema, equality,
-        (SELECT string_agg(format('%I', c), ', ') FROM unnest(customer_tier.published_columns()) c),
-        (SELECT string_agg(format('difference.%I', c), ', ') FROM unnest(customer_tier.published_columns()) c),
-        as_of, run_id,
-        customer_tier.policy_value(schema, as_of, 'coming_days')::int,
-        customer_tier.published_day(schema),
-        (SELECT t.old_ranks FROM customer_tier.tier_ranks(schema, NULL) AS t),
-        (SELECT jsonb_object_agg(t.key, t.value->'tier_rank') FROM customer_tier.tiers_in_force(schema, as_of) AS f, jsonb_each(f.tiers) AS t)), constants);
-    changed := changed + counts[1];
-    upgrades := upgrades + counts[2];
-    downgrades := downgrades + counts[3];
-    coming_downgrades := coming_downgrades + counts[4];
+    counts := customer_tier.execute_steps(customer_tier.publish_steps(schema, as_of, run_id, rows_query, constants));
+    changed := changed + counts[4] + counts[5] + counts[6];
+    upgrades := upgrades + counts[13];
+    downgrades := downgrades + counts[14];
+    coming_downgrades := coming_downgrades + counts[15];
 END
 $$;
 COMMENT ON FUNCTION customer_tier.publish_rows(name, date, bigint, text, text, bigint, bigint, bigint, bigint) IS

@@ -1,52 +1,60 @@
--- execute_with_rows(): rows of a query, read by a statement as a table.
+-- execute_steps(): statements one after the other, which read rows of each other.
 
--- read more than once, and written
+-- rows that are kept, read more than once, and written
 CREATE TABLE kept (n int PRIMARY KEY, t text);
-SELECT customer_tier.execute_with_rows(
-    'SELECT n, repeat(''x'', n % 5) AS t FROM generate_series(1, 1000) AS n', 'given',
-    'WITH written AS (INSERT INTO kept SELECT given.n, given.t FROM given WHERE given.n > 10 RETURNING 1)
-     SELECT ARRAY[(SELECT count(*) FROM written), count(*), sum(length(given.t))] FROM given');
-SELECT count(*), sum(length(t)) FROM kept;
+SELECT customer_tier.execute_steps(ARRAY[
+    customer_tier.step('SELECT n, repeat(''x'', n % 5) AS t FROM generate_series(1, 1000) AS n', 'given'),
+    customer_tier.step('SELECT given.n FROM given WHERE given.n > 990', 'large'),
+    customer_tier.step('INSERT INTO kept SELECT given.n, given.t FROM given WHERE given.n > 10'),
+    customer_tier.step('DELETE FROM kept USING large WHERE kept.n = large.n'),
+    customer_tier.step('UPDATE kept SET t = ''y'' FROM given WHERE given.n = kept.n AND given.t = '''''),
+    customer_tier.step('SELECT FROM given, large WHERE given.n = large.n')]);
+SELECT count(*), sum(length(t)), count(*) FILTER (WHERE t = 'y') AS updated FROM kept;
 
--- more than fits in memory; nothing; no value
+-- more than fits in memory; nothing; no step
 SET work_mem = '64kB';
-SELECT customer_tier.execute_with_rows('SELECT n, repeat(''x'', 100) AS t FROM generate_series(1, 20000) AS n', 'given',
-    'SELECT ARRAY[count(*), sum(length(given.t)), (SELECT max(other.n) FROM given AS other)] FROM given');
+SELECT customer_tier.execute_steps(ARRAY[
+    customer_tier.step('SELECT n, repeat(''x'', 100) AS t FROM generate_series(1, 20000) AS n', 'given'),
+    customer_tier.step('SELECT FROM given, (SELECT max(other.n) AS n FROM given AS other) AS most WHERE length(given.t) = 100 AND given.n <= most.n')]);
 RESET work_mem;
-SELECT customer_tier.execute_with_rows('SELECT 1 AS n WHERE false', 'given', 'SELECT ARRAY[count(*)] FROM given');
-SELECT customer_tier.execute_with_rows('SELECT 1 AS n', 'given', 'SELECT CAST(NULL AS bigint[]) FROM given');
-SELECT customer_tier.execute_with_rows(NULL, 'given', 'SELECT ARRAY[count(*)] FROM given');
+SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('SELECT 1 AS n WHERE false', 'given'), customer_tier.step('SELECT given.n FROM given')]);
+SELECT customer_tier.execute_steps('{}');
+SELECT customer_tier.execute_steps(NULL);
 
 -- the rows may be the work of parallel workers
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
-SELECT customer_tier.execute_with_rows('SELECT kept.n FROM kept', 'given', 'SELECT ARRAY[count(*), sum(given.n)] FROM given');
+SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('SELECT kept.n FROM kept', 'given'), customer_tier.step('SELECT given.n FROM given')]);
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
 
--- what the query needs once comes as its parameters
-SELECT customer_tier.execute_with_rows('SELECT n, $2 AS t FROM generate_series(1, $1) AS n WHERE $3 IS NULL', 'given',
-    'SELECT ARRAY[count(*), sum(length(given.t))] FROM given', 'SELECT 4, CAST(''four'' AS text), CAST(NULL AS date)');
-SELECT customer_tier.execute_with_rows('SELECT 1 AS n', 'given', 'SELECT ARRAY[count(*)] FROM given', 'SELECT 1 WHERE false');
-SELECT customer_tier.execute_with_rows('SELECT 1 AS n', 'given', 'SELECT ARRAY[count(*)] FROM given', 'VALUES (1), (2)');
-SELECT customer_tier.execute_with_rows('SELECT $1 AS n', 'given', 'SELECT ARRAY[count(*)] FROM given');
-SELECT customer_tier.execute_with_rows('SELECT $1 AS n', 'given', 'SELECT ARRAY[count(*)] FROM given',
-    (SELECT 'SELECT ' || string_agg(n::text, ', ') FROM generate_series(1, 33) AS n));
+-- what a statement needs once comes as its parameters
+SELECT customer_tier.execute_steps(ARRAY[
+    customer_tier.step('SELECT n, $2 AS t FROM generate_series(1, $1) AS n WHERE $3 IS NULL', 'given', 'SELECT 4, CAST(''four'' AS text), CAST(NULL AS date)'),
+    customer_tier.step('INSERT INTO kept SELECT -given.n, given.t || $1 FROM given WHERE given.n < $2', constants => 'SELECT CAST(''th'' AS text), 4')]);
+SELECT * FROM kept WHERE n < 0 ORDER BY n;
+SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('SELECT 1 AS n', 'given', 'SELECT 1 WHERE false')]);
+SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('DELETE FROM kept', constants => 'VALUES (1), (2)')]);
+SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('SELECT $1 AS n', 'given')]);
+SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('SELECT $1 AS n', 'given', (SELECT 'SELECT ' || string_agg(n::text, ', ') FROM generate_series(1, 33) AS n))]);
 
--- the name is gone afterwards, and the statement sees what was done before
+-- the names are gone afterwards, and are one's own; a statement sees what was done before
 SELECT * FROM given;
-SELECT customer_tier.execute_with_rows('SELECT count(*) AS n FROM kept', 'given',
-    'SELECT ARRAY[given.n, (customer_tier.execute_with_rows(''SELECT 7 AS n'', ''given'', ''SELECT ARRAY[count(*)] FROM given''))[1]] FROM given');
+SELECT customer_tier.execute_steps(ARRAY[
+    customer_tier.step('SELECT count(*) AS n FROM kept', 'given'),
+    customer_tier.step('SELECT unnest(customer_tier.execute_steps(ARRAY[customer_tier.step(''SELECT 7 AS n'', ''given''), customer_tier.step(''SELECT FROM given'')])) AS n', 'inner'),
+    customer_tier.step('SELECT FROM given, "inner" AS i WHERE given.n > 900 AND i.n = 1')]);
 
 -- what it is not for
-SELECT customer_tier.execute_with_rows('DELETE FROM kept', 'given', 'SELECT ARRAY[count(*)] FROM given');
-SELECT customer_tier.execute_with_rows('SELECT 1 AS n; SELECT 2 AS n', 'given', 'SELECT ARRAY[count(*)] FROM given');
-SELECT customer_tier.execute_with_rows('SELECT 1 AS n', 'given', 'SELECT given.n FROM given');
-SELECT customer_tier.execute_with_rows('SELECT 1 AS n', 'given', 'SELECT ARRAY[1::bigint] FROM generate_series(1, 2)');
-SELECT customer_tier.execute_with_rows('SELECT 1 AS n', 'given', 'DELETE FROM kept');
-SELECT customer_tier.execute_with_rows('SELECT 1 / 0 AS n', 'given', 'SELECT ARRAY[count(*)] FROM given');
+SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('DELETE FROM kept', 'given')]);
+SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('SELECT 1 AS n; SELECT 2 AS n', 'given')]);
+SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('SELECT 1 AS n', 'given'), customer_tier.step('SELECT 2 AS n', 'given')]);
+SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('COMMIT')]);
+SELECT customer_tier.execute_steps(ARRAY[customer_tier.step(NULL, 'given')]);
+SELECT customer_tier.execute_steps(CAST(ARRAY[NULL] AS customer_tier.step[]));
+SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('DELETE FROM kept'), customer_tier.step('SELECT 1 / 0 AS n', 'given')]);
 SELECT count(*) FROM kept;
 DROP TABLE kept;
 
