@@ -92,7 +92,7 @@ SET parallel_setup_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SET max_parallel_workers_per_gather = 3;
 CALL customer_tier.refresh('together', '2024-12-31');
-SELECT 'PREPARE difference (float8[], float8[], float8[], float8[], float8[], numeric[], customer_tier.compiled_card, boolean, customer_tier.clv_model, customer_tier.clv_model, jsonb, date, boolean, boolean, float8[]) AS '
+SELECT 'PREPARE difference (float8[], float8[], float8[], float8[], float8[], numeric[], customer_tier.compiled_card, boolean, customer_tier.clv_model, customer_tier.clv_model, jsonb, date, boolean, boolean, float8[], jsonb, jsonb) AS '
        || customer_tier.difference_query('together', '2024-12-31', 2) AS statement \gset
 SET plan_cache_mode = force_generic_plan;
 :statement;
@@ -100,7 +100,7 @@ CREATE FUNCTION uppermost_node() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     node text;
 BEGIN
-    EXECUTE 'EXPLAIN (COSTS OFF) EXECUTE difference (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)' INTO node;
+    EXECUTE 'EXPLAIN (COSTS OFF) EXECUTE difference (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)' INTO node;
     RETURN node;
 END $$;
 -- (before PostgreSQL 14 none are asked for)

@@ -45,9 +45,10 @@ CREATE TYPE customer_tier.program_settings AS (
     identities_customer name,
     schema name,
     what_if jsonb,
-    as_parameters boolean
+    part text,
+    is_distributed boolean
 );
-COMMENT ON TYPE customer_tier.program_settings IS 'the settings of a program: the one row of <schema>.settings, whose columns explain themselves; the schema; changes of tiers, policy and scorecard that are tried out (NULL = none); and whether the queries compiled of it take the constants of a run as parameters';
+COMMENT ON TYPE customer_tier.program_settings IS 'the settings of a program: the one row of <schema>.settings, whose columns explain themselves; the schema; changes of tiers, policy and scorecard that are tried out (NULL = none); which part of a query is compiled: constants, what a run knows once; rows, the rest, with the constants as parameters; NULL = all of it; and whether histories and ratings are on the workers of Citus';
 
 CREATE FUNCTION customer_tier.program_settings(schema name) RETURNS customer_tier.program_settings
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -64,6 +65,7 @@ BEGIN
     EXECUTE format('SELECT (jsonb_populate_record(CAST(NULL AS customer_tier.program_settings), to_jsonb(settings))).* FROM %I.settings', schema) INTO s;
     s.tracking := coalesce(s.tracking, 'full');     -- a schema from before there was a choice
     s.schema := program_settings.schema;
+    s.is_distributed := customer_tier.is_distributed_by(to_regclass(format('%I.history', schema)), 'customer_id');
     RETURN s;
 END
 $$;

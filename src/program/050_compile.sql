@@ -133,16 +133,31 @@ COMMENT ON FUNCTION customer_tier.compile_program(name, date) IS 'internal: writ
 CREATE FUNCTION customer_tier.run_constants() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CAST('{cuts.r_cuts,cuts.f_cuts,cuts.m_cuts,cuts.compare,combination.scale,combination.grade_cuts,card.scales,replay.is_replay,'
-        'model.purchase,model.spend,rules.book,moment.last_as_of,moment.is_again,moment.is_known,places.places}' AS text[])
+        'model.purchase,model.spend,rules.book,moment.last_as_of,moment.is_again,moment.is_known,places.places,cells.cells,overrides.overrides}' AS text[])
 $$;
 COMMENT ON FUNCTION customer_tier.run_constants() IS 'internal: what a rating needs of its run once, and not for every customer: columns of common table expressions of a row each; their order is that of the parameters';
 
 CREATE FUNCTION customer_tier.run_constant(s customer_tier.program_settings, name text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN s.as_parameters THEN '$' || array_position(customer_tier.run_constants(), name)
+    SELECT CASE WHEN s.part = 'rows' THEN '$' || array_position(customer_tier.run_constants(), name)
                 ELSE format('(SELECT %s FROM %s)', name, split_part(name, '.', 1)) END
 $$;
 COMMENT ON FUNCTION customer_tier.run_constant(customer_tier.program_settings, text) IS 'internal: a constant of a run in the text of a query: a subquery, or the number of a parameter';
+
+CREATE FUNCTION customer_tier.computed_once(s customer_tier.program_settings, own text, columns text, relation text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- Citus sends the second form to the workers as it is, the first one not.
+    SELECT CASE WHEN s.is_distributed THEN format(
+$query$SELECT %1$s.*, computed.*
+          FROM %3$s
+         CROSS JOIN LATERAL (SELECT %2$s OFFSET '0') AS computed$query$, own, columns, relation)
+           ELSE format(
+$query$SELECT %1$s.*,
+               %2$s
+          FROM %3$s
+        OFFSET '0'$query$, own, columns, relation) END
+$$;
+COMMENT ON FUNCTION customer_tier.computed_once(customer_tier.program_settings, text, text, text) IS 'internal: the query for all columns of one item of FROM, own, and for columns made of them that are worked out once a row, however often they are used';
 
 CREATE FUNCTION customer_tier.everyone_query(schema name, s customer_tier.program_settings, as_of text, run_id text, output text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -150,7 +165,7 @@ DECLARE
     key_type text := (SELECT c.type::text FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c);
     people text := format('%I.features(%s)', schema, as_of);
 BEGIN
-    s.as_parameters := output = 'changes';
+    s.part := CASE output WHEN 'changes' THEN 'rows' WHEN 'constants' THEN 'constants' END;
     -- The text of points(), not a call: nothing of it is put down in between.
     RETURN customer_tier.rate_query(schema, s, format('(%s)', customer_tier.points_query(schema, s, key_type, people, as_of, run_id)), as_of, run_id, true, output,
         CASE output WHEN 'constants' THEN customer_tier.points_ctes(schema, s, key_type, people, as_of, run_id) || ', ' ELSE '' END);

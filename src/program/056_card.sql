@@ -263,28 +263,30 @@ BEGIN
         SELECT string_agg(c.value, E',\n                          ' ORDER BY c.n) INTO dimension_values FROM customer_tier.card(schema, s.what_if) c;
     END IF;
 
-    RETURN format(
+    RETURN concat_ws(', ',
+        CASE WHEN s.part IS DISTINCT FROM 'rows' THEN format(
 $query$model AS MATERIALIZED (
         SELECT used.purchase, used.spend
           FROM customer_tier.run_models(%1$L, %2$s, %3$s) AS used
-    )%4$s, customer AS (
-        SELECT features.*, %2$s AS as_of,
-%5$s
-          FROM %6$s AS features%10$s
+    )%4$s$query$, schema, as_of, run_id, ctes) END,
+        CASE WHEN s.part IS DISTINCT FROM 'constants' THEN format(
+$query$customer AS (
+        %1$s
     ), valued AS (
-        SELECT features.*,
-               -- %7$s
-               CASE WHEN features.orders > 0 THEN
-                   ARRAY[%8$s] END AS dimension_values
-          FROM customer AS features%9$s
-        OFFSET '0'
+        %2$s
     )$query$,
-        schema, as_of, run_id, ctes, customer_tier.predictions_query(s), people,
-        (SELECT string_agg(replace(replace(c.name, E'\n', ' '), E'\r', ' '), ', ' ORDER BY c.n) FROM customer_tier.card(schema, s.what_if) c), dimension_values, joins,
-        CASE WHEN coalesce(s.purchase_model, 'none') = 'none' THEN '' ELSE E'\n        OFFSET ''0''    -- each prediction once' END);
+            CASE WHEN coalesce(s.purchase_model, 'none') = 'none'
+                 THEN format(E'SELECT features.*, %s AS as_of,\n%s\n          FROM %s AS features', as_of, customer_tier.predictions_query(s), people)
+                 ELSE customer_tier.computed_once(s, 'features', format(E'%s AS as_of,\n%s', as_of, customer_tier.predictions_query(s)), people || ' AS features') END,
+            customer_tier.computed_once(s, 'features', format(
+$query$-- %s
+               CASE WHEN features.orders > 0 THEN
+                   ARRAY[%s] END AS dimension_values$query$,
+                (SELECT string_agg(replace(replace(c.name, E'\n', ' '), E'\r', ' '), ', ' ORDER BY c.n) FROM customer_tier.card(schema, s.what_if) c), dimension_values),
+                'customer AS features' || joins)) END);
 END
 $$;
-COMMENT ON FUNCTION customer_tier.values_query(name, customer_tier.program_settings, text, text, text, text, boolean, text, text) IS 'internal: common table expressions that end with "valued": features, predictions and the values of all dimensions';
+COMMENT ON FUNCTION customer_tier.values_query(name, customer_tier.program_settings, text, text, text, text, boolean, text, text) IS 'internal: common table expressions that end with "valued": features, predictions and the values of all dimensions; or the part of them that s.part asks for';
 
 CREATE FUNCTION customer_tier.measured_query(schema name, s customer_tier.program_settings, cuts_as_of text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
@@ -353,7 +355,7 @@ CREATE FUNCTION customer_tier.points_ctes(schema name, s customer_tier.program_s
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 BEGIN
     RETURN customer_tier.values_query(schema, s, key_type, people, as_of, run_id, true, one_key, published)
-        || CASE WHEN one_key IS NULL THEN format(
+        || CASE WHEN one_key IS NULL AND s.part IS DISTINCT FROM 'rows' THEN format(
 $card$, card AS MATERIALIZED (
         -- Each dimension, its method, whether higher is better, ties, and what a missing value gets.
         SELECT customer_tier.card_scales(array_agg(
@@ -464,6 +466,7 @@ DECLARE
     shares numeric[];
     card record;
     new_ideals boolean := false;
+    compare text := CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN customer_tier.run_constant(s, 'cuts.compare') ELSE 'NULL' END;
 BEGIN
     EXECUTE format('SELECT array_agg(code ORDER BY grade_rank),
                            coalesce(array_agg(min_score ORDER BY grade_rank) FILTER (WHERE grade_rank > 1), ''{}''),
@@ -474,72 +477,84 @@ BEGIN
     new_ideals := card.combination = 'topsis' AND coalesce(CAST(s.what_if->>'new_ideals' AS boolean), false);
     RETURN format(
 $query$
-    -- Grades from the lowest up: %18$s.
-    WITH %21$scuts AS MATERIALIZED (
+    -- Grades from the lowest up: %s.
+    WITH %s$query$,
+        -- A name of several lines would end its comment.
+        translate(grades::text, E'\n\r', '  '),
+        first_ctes || CASE WHEN new_ideals THEN format(E'everyone AS MATERIALIZED (\n        SELECT points.* FROM %s AS points\n    ), ', points) ELSE '' END)
+    || CASE WHEN s.part = 'rows' THEN '' ELSE format(
+$query$cuts AS MATERIALIZED (
         SELECT measured.r_cuts, measured.f_cuts, measured.m_cuts, measured.compare
-          FROM %1$I.measure(%10$s) AS measured
-         WHERE %22$s IS NULL%23$s
+          FROM %1$I.measure(%2$s) AS measured
+         WHERE %3$s IS NULL%4$s
         UNION ALL
         SELECT kept.r_cuts, kept.f_cuts, kept.m_cuts, kept.compare
-          FROM customer_tier.run_cuts(%2$L, %22$s) AS kept
-    ), cell AS (
-        SELECT cells.r, cells.f, cells.m, cells.segment
-          FROM customer_tier.segment_cells(%5$L, %6$s) AS cells
+          FROM customer_tier.run_cuts(%5$L, %3$s) AS kept
     ), combination AS MATERIALIZED (
-        SELECT %16$s AS scale, kept.grade_cuts
-          FROM customer_tier.run_combination(%2$L, %11$s, %19$L) AS kept
-    ), scored AS (
-        SELECT points.*,
-               -- 1 .. %3$s, %3$s is best; few days since the last order are good.
-               -- A run without any value has no cut points: then all are alike.
-               CASE WHEN points.orders > 0 THEN
-                   CASE WHEN %7$s IS NULL THEN %3$s
-                        ELSE %3$s + 1 - customer_tier.score(points.recency_days, %7$s) END END AS r_score,
-               -- Who ordered nothing in the window is below everybody who did.
-               CASE WHEN points.frequency > 0 AND %24$s IS NOT NULL THEN
-                   customer_tier.score(points.frequency, %24$s)
-                    WHEN points.orders > 0 THEN 1 END AS f_score,
-               CASE WHEN points.frequency > 0 AND %25$s IS NOT NULL THEN
-                   customer_tier.score(points.monetary, %25$s)
-                    WHEN points.orders > 0 THEN 1 END AS m_score,
-               CASE WHEN points.is_rated THEN
-                   customer_tier.rounded_score(%4$s) END AS score
-          FROM %8$s AS points
-        OFFSET '0'
-    )%17$s, ranked AS (
-        SELECT scored.*,
-               CASE WHEN scored.coverage >= %12$s THEN
-                   least(1 + width_bucket(scored.score, %14$s)%15$s) END AS grade_rank,
-               CASE WHEN scored.orders > 0 THEN cell.segment ELSE 'prospects' END AS segment,
-               -- What p_active is where it is not known: low after twice %9$s days.
-               CASE WHEN scored.orders = 0 THEN 'prospect'
-                    WHEN scored.purchase_days = 1 AND scored.recency_days < %9$s THEN 'new'
-                    WHEN scored.p_active >= 0.5 THEN 'active'
-                    WHEN coalesce(scored.p_active >= 0.1, scored.recency_days < 2 * %9$s)
-                    THEN CASE WHEN scored.recency_days < %9$s THEN 'active' ELSE 'at_risk' END
-                    ELSE CASE WHEN scored.recency_days < %9$s THEN 'at_risk' ELSE 'churned' END END AS lifecycle_stage
-          FROM scored
-          LEFT JOIN cell
-            ON cell.r = scored.r_score AND cell.f = scored.f_score AND cell.m = scored.m_score
-    ), %20$s
-$query$,
-        schema, schema, scores,
-        customer_tier.combined_query(schema, s, 'points.dimension_points', customer_tier.run_constant(s, 'combination.scale')),
-        s.segment_map,
-        CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN customer_tier.run_constant(s, 'cuts.compare') ELSE 'NULL' END,
-        customer_tier.run_constant(s, 'cuts.r_cuts'), CASE WHEN new_ideals THEN 'everyone' ELSE points END, s.churn_days, as_of, run_id, card.min_coverage, grades,
-        CASE WHEN shares = '{}' THEN format('CAST(%L AS numeric[])', grade_cuts)
-             WHEN s.as_parameters THEN customer_tier.run_constant(s, 'combination.grade_cuts')
-             WHEN CAST(s.what_if->>'new_grades' AS boolean) THEN '(SELECT grade_cut.grade_cuts FROM grade_cut)'
-             ELSE '(SELECT coalesce((SELECT combination.grade_cuts FROM combination), grade_cut.grade_cuts) FROM grade_cut)' END,
-        (SELECT coalesce(string_agg(format(', CASE WHEN scored.dimension_values[%s] %s %s THEN %s END', c.n,
-                                           CASE WHEN c.higher_is_better THEN '<' ELSE '>' END, c.floor, array_position(grades, c.floor_grade)), '' ORDER BY c.n), '')
-           FROM customer_tier.card(schema, s.what_if) c WHERE c.floor IS NOT NULL),
+        SELECT %6$s AS scale, kept.grade_cuts
+          FROM customer_tier.run_combination(%5$L, %7$s, %8$L) AS kept
+    ), $query$,
+        schema, as_of,
+        CASE WHEN CAST(s.what_if->>'new_cuts' AS boolean) THEN 'CAST(NULL AS bigint)' ELSE run_id END,
+        -- Where no rule looks at segments nobody is scored.
+        CASE WHEN CAST(s.what_if->>'without_cuts' AS boolean) THEN ' AND false' ELSE '' END,
+        schema,
         CASE WHEN new_ideals THEN format('(SELECT %s FROM everyone AS points WHERE points.is_rated)', customer_tier.combination_scale_query(schema, s))
              WHEN card.combination = 'topsis' AND of_everyone AND s.what_if IS NULL THEN format(
              'CASE WHEN %1$s IS NULL THEN (SELECT %2$s FROM %3$I.points(%4$s, NULL) AS points WHERE points.is_rated) ELSE kept.combination_scale END',
              run_id, customer_tier.combination_scale_query(schema, s), schema, as_of) ELSE 'kept.combination_scale' END,
-        CASE WHEN shares = '{}' OR s.as_parameters THEN '' ELSE format(
+        run_id, shares) END
+    || CASE WHEN s.part = 'constants' AND s.is_distributed THEN format(
+$query$cells AS MATERIALIZED (
+        SELECT jsonb_agg(jsonb_build_array(cell.r, cell.f, cell.m, cell.segment)) AS cells
+          FROM customer_tier.segment_cells(%L, %s) AS cell
+    ), $query$, s.segment_map, compare)
+            WHEN s.part = 'constants' THEN '' ELSE format(
+$query$cell AS (
+        %1$s
+    ), scored AS (
+        %2$s
+    )%3$s, ranked AS (
+        SELECT scored.*,
+               CASE WHEN scored.coverage >= %4$s THEN
+                   least(1 + width_bucket(scored.score, %5$s)%6$s) END AS grade_rank,
+               CASE WHEN scored.orders > 0 THEN cell.segment ELSE 'prospects' END AS segment,
+               -- What p_active is where it is not known: low after twice %7$s days.
+               CASE WHEN scored.orders = 0 THEN 'prospect'
+                    WHEN scored.purchase_days = 1 AND scored.recency_days < %7$s THEN 'new'
+                    WHEN scored.p_active >= 0.5 THEN 'active'
+                    WHEN coalesce(scored.p_active >= 0.1, scored.recency_days < 2 * %7$s)
+                    THEN CASE WHEN scored.recency_days < %7$s THEN 'active' ELSE 'at_risk' END
+                    ELSE CASE WHEN scored.recency_days < %7$s THEN 'at_risk' ELSE 'churned' END END AS lifecycle_stage
+          FROM scored
+          LEFT JOIN cell
+            ON cell.r = scored.r_score AND cell.f = scored.f_score AND cell.m = scored.m_score
+    ), $query$,
+        CASE WHEN s.is_distributed AND s.part = 'rows' THEN format(
+$query$SELECT CAST(cells.cell->>0 AS integer) AS r, CAST(cells.cell->>1 AS integer) AS f, CAST(cells.cell->>2 AS integer) AS m, cells.cell->>3 AS segment
+          FROM jsonb_array_elements(%s) AS cells (cell)$query$, customer_tier.run_constant(s, 'cells.cells'))
+             ELSE format(
+$query$SELECT cells.r, cells.f, cells.m, cells.segment
+          FROM customer_tier.segment_cells(%L, %s) AS cells$query$, s.segment_map, compare) END,
+        customer_tier.computed_once(s, 'points', format(
+$query$-- 1 .. %1$s, %1$s is best; few days since the last order are good.
+               -- A run without any value has no cut points: then all are alike.
+               CASE WHEN points.orders > 0 THEN
+                   CASE WHEN %2$s IS NULL THEN %1$s
+                        ELSE %1$s + 1 - customer_tier.score(points.recency_days, %2$s) END END AS r_score,
+               -- Who ordered nothing in the window is below everybody who did.
+               CASE WHEN points.frequency > 0 AND %3$s IS NOT NULL THEN
+                   customer_tier.score(points.frequency, %3$s)
+                    WHEN points.orders > 0 THEN 1 END AS f_score,
+               CASE WHEN points.frequency > 0 AND %4$s IS NOT NULL THEN
+                   customer_tier.score(points.monetary, %4$s)
+                    WHEN points.orders > 0 THEN 1 END AS m_score,
+               CASE WHEN points.is_rated THEN
+                   customer_tier.rounded_score(%5$s) END AS score$query$,
+            scores, customer_tier.run_constant(s, 'cuts.r_cuts'), customer_tier.run_constant(s, 'cuts.f_cuts'), customer_tier.run_constant(s, 'cuts.m_cuts'),
+            customer_tier.combined_query(schema, s, 'points.dimension_points', customer_tier.run_constant(s, 'combination.scale'))),
+            CASE WHEN new_ideals THEN 'everyone' ELSE points END || ' AS points'),
+        CASE WHEN shares = '{}' OR s.part IS NOT NULL THEN '' ELSE format(
 $query$, grade_cut AS MATERIALIZED (
         -- The least score of each grade: its share of the customers is never exceeded.
         SELECT ARRAY(SELECT coalesce((SELECT min(so_far.score)
@@ -549,14 +564,16 @@ $query$, grade_cut AS MATERIALIZED (
                        FROM unnest(CAST(%L AS numeric[])) AS wanted (share)
                       ORDER BY wanted.share DESC) AS grade_cuts
     )$query$, shares) END,
-        -- A name of several lines would end its comment.
-        translate(grades::text, E'\n\r', '  '), shares,
-        customer_tier.tier_query(schema, s, as_of, run_id, of_everyone, output, grades),
-        first_ctes || CASE WHEN new_ideals THEN format(E'everyone AS MATERIALIZED (\n        SELECT points.* FROM %s AS points\n    ), ', points) ELSE '' END,
-        CASE WHEN CAST(s.what_if->>'new_cuts' AS boolean) THEN 'CAST(NULL AS bigint)' ELSE run_id END,
-        -- Where no rule looks at segments nobody is scored.
-        CASE WHEN CAST(s.what_if->>'without_cuts' AS boolean) THEN ' AND false' ELSE '' END,
-        customer_tier.run_constant(s, 'cuts.f_cuts'), customer_tier.run_constant(s, 'cuts.m_cuts'));
+        card.min_coverage,
+        CASE WHEN shares = '{}' THEN format('CAST(%L AS numeric[])', grade_cuts)
+             WHEN s.part IS NOT NULL THEN customer_tier.run_constant(s, 'combination.grade_cuts')
+             WHEN CAST(s.what_if->>'new_grades' AS boolean) THEN '(SELECT grade_cut.grade_cuts FROM grade_cut)'
+             ELSE '(SELECT coalesce((SELECT combination.grade_cuts FROM combination), grade_cut.grade_cuts) FROM grade_cut)' END,
+        (SELECT coalesce(string_agg(format(', CASE WHEN scored.dimension_values[%s] %s %s THEN %s END', c.n,
+                                           CASE WHEN c.higher_is_better THEN '<' ELSE '>' END, c.floor, array_position(grades, c.floor_grade)), '' ORDER BY c.n), '')
+           FROM customer_tier.card(schema, s.what_if) c WHERE c.floor IS NOT NULL),
+        s.churn_days) END
+    || customer_tier.tier_query(schema, s, as_of, run_id, of_everyone, output, grades);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.rate_query(name, customer_tier.program_settings, text, text, text, boolean, text, text) IS 'internal: body of <schema>.rate; for the other outputs see tier_query';
