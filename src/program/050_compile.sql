@@ -41,6 +41,15 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.put_function(name, name, text, text, text, text, text) IS 'internal: create or replace a function of a program, unless it is the same already';
 
+CREATE FUNCTION customer_tier.put_query(s customer_tier.program_settings, name name, arguments text, result text, attributes text, query text, explanation text) RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE AS $$
+    -- Citus plans no SQL function with a parameter that reads its tables.
+    SELECT customer_tier.put_function(s.schema, name, arguments, result,
+               pg_catalog.format(CASE WHEN s.is_distributed THEN 'LANGUAGE plpgsql %s' ELSE 'LANGUAGE sql %s' END, attributes),
+               pg_catalog.format(CASE WHEN s.is_distributed THEN E'\n#variable_conflict use_column\nBEGIN\n    RETURN QUERY%s;\nEND\n' ELSE '%s' END, query), explanation)
+$$;
+COMMENT ON FUNCTION customer_tier.put_query(customer_tier.program_settings, name, text, text, text, text, text) IS 'internal: put_function() for a function that is one query';
+
 CREATE FUNCTION customer_tier.compile_program(schema name, as_of date DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 DECLARE
@@ -85,34 +94,34 @@ BEGIN
             'the source as it is now: purchase history, rows and bad rows of every customer, and what was earned when there is a margin column; rows without a customer stand under NULL. Stable, so that it sees what the statement around it sees');
     END IF;
 
-    PERFORM customer_tier.put_function(schema, 'features', 'as_of date',
+    PERFORM customer_tier.put_query(s, 'features', 'as_of date',
         format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, frequency double precision, monetary double precision, repeats double precision, last_at double precision, age double precision, repeat_mean double precision, margin double precision, regularity double precision, trend double precision, refund_rate double precision, history customer_tier.purchase_history)', key_type),
-        'LANGUAGE sql STABLE PARALLEL SAFE',
+        'STABLE PARALLEL SAFE',
         customer_tier.features_query(schema, s, key_type, equality, key_column.collate_clause),
         'what is known of every customer as of a day: everything up to and including as_of; frequency and monetary are what F and M score; repeats, last_at, age and repeat_mean are what models of purchases and spend read (btyd(): repeat purchase days, weeks from the first to the last, weeks from the first to as_of, mean amount of the repeat days); margin is the share of the revenue that was earned, or that of the program');
 
-    PERFORM customer_tier.put_function(schema, 'measure', 'as_of date',
+    PERFORM customer_tier.put_query(s, 'measure', 'as_of date',
         'TABLE(scores integer, buyers bigint, newest_day date, r_cuts double precision[], f_cuts double precision[], m_cuts double precision[], compare double precision[])',
-        'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
+        'STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
         customer_tier.measure_query(schema, s),
         'cut points of the buyers as of a day');
 
-    PERFORM customer_tier.put_function(schema, 'scales', 'as_of date, run_id bigint DEFAULT NULL::bigint',
+    PERFORM customer_tier.put_query(s, 'scales', 'as_of date, run_id bigint DEFAULT NULL::bigint',
         'TABLE("position" integer, name text, weight double precision, higher_is_better boolean, method text, parameters jsonb, ties text, missing text, floor double precision, floor_grade text, is_outside boolean, scale double precision[], distribution double precision[], customers bigint, absent bigint, minimum double precision, maximum double precision, mean double precision, deviation double precision, deciles double precision[], decile_counts bigint[])',
-        'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
+        'STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
         customer_tier.scales_query(schema, s, key_type),
         'the dimensions of the scorecard, measured as of a day over everyone who has ordered: their scales and how their values are distributed; with run_id on that run''s models');
 
-    PERFORM customer_tier.put_function(schema, 'points', 'as_of date, run_id bigint DEFAULT NULL::bigint',
+    PERFORM customer_tier.put_query(s, 'points', 'as_of date, run_id bigint DEFAULT NULL::bigint',
         format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, refund_rate double precision, frequency double precision, monetary double precision, p_alive numeric, p_active numeric, expected_purchases numeric, expected_spend numeric, clv numeric, dimension_values double precision[], dimension_points double precision[], coverage numeric, is_rated boolean, history customer_tier.purchase_history)', key_type),
-        'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
+        'STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
         customer_tier.points_query(schema, s, key_type, format('%I.features(points.as_of)', schema), 'points.as_of', 'points.run_id'),
         'everyone''s values in the dimensions of the scorecard, and the points 0..100 they are worth, in the order of the dimensions');
 
     rating_row := 'first_day date, last_day date, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, r_score integer, f_score integer, m_score integer, segment text, lifecycle_stage text, p_alive numeric, p_active numeric, expected_purchases numeric, expected_spend numeric, clv numeric, score numeric, grade text, tier text, tier_rank integer, tier_since date, previous_tier text, tier_reason text, score_to_next_tier numeric, amount_to_next_tier numeric, score_to_stay numeric, amount_to_stay numeric, drops_on date, coverage numeric, dimension_values double precision[], dimension_points double precision[], tier_state customer_tier.tier_state, state_before customer_tier.tier_state, moved_by text';
-    PERFORM customer_tier.put_function(schema, 'rate', 'as_of date, run_id bigint DEFAULT NULL::bigint',
+    PERFORM customer_tier.put_query(s, 'rate', 'as_of date, run_id bigint DEFAULT NULL::bigint',
         format('TABLE(customer_id %s, %s)', key_type, rating_row),
-        'LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
+        'STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
         customer_tier.everyone_query(schema, s, 'rate.as_of', 'rate.run_id', 'ratings'),
         'the ratings as of any day, from the histories and the relations of the scorecard; with run_id on that run''s cut points, scales and models, without one on cut points and scales of the day itself and the newest models fitted by then. Tiers go on from the published ones for their day and later, and are those of a first evaluation for earlier days. Writes nothing');
     PERFORM customer_tier.compile_one(schema, s, key_type, rating_row);
@@ -163,7 +172,7 @@ CREATE FUNCTION customer_tier.everyone_query(schema name, s customer_tier.progra
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     key_type text := (SELECT c.type::text FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c);
-    people text := format('%I.features(%s)', schema, as_of);
+    people text := customer_tier.people(schema, s, as_of);
 BEGIN
     s.part := CASE output WHEN 'changes' THEN 'rows' WHEN 'constants' THEN 'constants' END;
     -- The text of points(), not a call: nothing of it is put down in between.
@@ -173,42 +182,42 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.everyone_query(name, customer_tier.program_settings, text, text, text) IS 'internal: the query that rates everybody, with output changes beside what is published and with the run_constants() as parameters; or with output constants these, with places or inputs what tiers are decided by';
 
+CREATE FUNCTION customer_tier.people(schema name, s customer_tier.program_settings, as_of text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    key_column record;
+BEGIN
+    IF NOT s.is_distributed THEN
+        RETURN format('%I.features(%s)', schema, as_of);
+    END IF;
+    SELECT * INTO key_column FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id');
+    RETURN format('(%s)', customer_tier.features_query(schema, s, key_column.type::text, customer_tier.key_equality(key_column.base_type), key_column.collate_clause, NULL, as_of));
+END
+$$;
+COMMENT ON FUNCTION customer_tier.people(name, customer_tier.program_settings, text) IS 'internal: features() as an item of FROM: a call, or its query where Citus has to see the tables';
+
 CREATE FUNCTION customer_tier.features_query(schema name, s customer_tier.program_settings, key_type text, equality text, collate_clause text,
     histories text DEFAULT NULL, as_of text DEFAULT 'features.as_of', one_key text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    customers text;         -- the customers and their histories
-    condition text;         -- who exists as of the day
-    profit text := CASE WHEN s.margin_column IS NULL THEN ''
-                        ELSE format(E',\n                   customer_tier.revenue(history.profit, %s) AS profit', as_of) END;
+    customers text := coalesce(histories, format('%I.history', schema)) || ' AS history';   -- the customers and their histories
+    condition text := $query$(customer.f).orders > 0 OR (customer.f).refunded <> 0$query$;     -- who exists as of the day
 BEGIN
     key_type := format_type(key_type::regtype, -1);     -- a cast to "character" would cut it to one
-    histories := coalesce(histories, format('%I.history', schema));
-    IF s.customers_name IS NULL THEN
+    IF s.customers_name IS NOT NULL THEN
         customers := format(
-$query$            SELECT history.customer_id,
-                   history.history,
-                   customer_tier.features(history.history, %1$s, %2$s) AS f,
-                   customer_tier.btyd(history.history, %1$s, 7) AS b%3$s
-              FROM %4$s AS history$query$, as_of, coalesce(s.window_days::text, 'NULL'), profit, histories);
-        condition := $query$(customer.f).orders > 0 OR (customer.f).refunded <> 0$query$;
-    ELSE
-        customers := format(
-$query$            SELECT CAST(coalesce(history.customer_id, master.customer_id) AS %1$s) AS customer_id,
-                   master.customer_id IS NOT NULL AS in_master,
-                   history.history,
-                   customer_tier.features(history.history, %10$s, %2$s) AS f,
-                   customer_tier.btyd(history.history, %10$s, 7) AS b%9$s
-              FROM %3$s AS history
-              FULL JOIN (SELECT DISTINCT CAST(source.%4$I AS %1$s) AS customer_id
-                           FROM %5$I.%6$I AS source
-                          WHERE source.%4$I IS NOT NULL%11$s) AS master
-                ON history.customer_id %7$s master.customer_id%8$s$query$,
-            key_type, coalesce(s.window_days::text, 'NULL'), histories,
-            s.customers_key, s.customers_schema, s.customers_name, equality, collate_clause, profit, as_of,
+$query$(SELECT CAST(coalesce(history.customer_id, master.customer_id) AS %1$s) AS customer_id,
+                       master.customer_id IS NOT NULL AS in_master,
+                       history.history, history.profit
+                  FROM %2$s
+                  FULL JOIN (SELECT DISTINCT CAST(source.%3$I AS %1$s) AS customer_id
+                               FROM %4$I.%5$I AS source
+                              WHERE source.%3$I IS NOT NULL%8$s) AS master
+                    ON history.customer_id %6$s master.customer_id%7$s) AS history$query$,
+            key_type, customers, s.customers_key, s.customers_schema, s.customers_name, equality, collate_clause,
             CASE WHEN one_key IS NULL THEN '' ELSE format(' AND CAST(source.%I AS %s) %s %s', s.customers_key, key_type, equality, one_key) END
             || CASE WHEN customer_tier.has_merges(schema)
-                    THEN format(E'\n                             AND NOT EXISTS (SELECT FROM %I.merged_customer AS merged WHERE merged.from_customer %s CAST(source.%I AS %s))', schema, equality, s.customers_key, key_type)
+                    THEN format(E'\n                                 AND NOT EXISTS (SELECT FROM %I.merged_customer AS merged WHERE merged.from_customer %s CAST(source.%I AS %s))', schema, equality, s.customers_key, key_type)
                     ELSE '' END);
         condition := $query$customer.in_master OR (customer.f).orders > 0 OR (customer.f).refunded <> 0$query$;
     END IF;
@@ -239,8 +248,7 @@ $query$
            (customer.f).refund_rate,
            customer.history
       FROM (
-%4$s
-            OFFSET '0'    -- one call of features() and btyd() a customer
+        %4$s
            ) AS customer
      WHERE %5$s
 $query$,
@@ -249,10 +257,14 @@ $query$,
         CASE s.monetary WHEN 'average_order'
              THEN 'CASE WHEN (customer.f).window_orders > 0 THEN (customer.f).window_revenue / (customer.f).window_orders ELSE 0 END'
              ELSE '(customer.f).window_revenue' END,
-        customers, condition,
+        customer_tier.computed_once(s, 'history', format(
+$query$customer_tier.features(history.history, %1$s, %2$s) AS f,
+               customer_tier.btyd(history.history, %1$s, 7) AS b%3$s$query$, as_of, coalesce(s.window_days::text, 'NULL'),
+            CASE WHEN s.margin_column IS NULL THEN '' ELSE format(E',\n               customer_tier.revenue(history.profit, %s) AS earned', as_of) END), customers),
+        condition,
         -- Nothing sold says nothing of a margin, and a refund of more than that neither.
         CASE WHEN s.margin_column IS NULL THEN s.margin::text
-             ELSE format('CASE WHEN (customer.f).revenue > 0 AND customer.profit IS NOT NULL THEN customer.profit / (customer.f).revenue ELSE %s END', s.margin) END,
+             ELSE format('CASE WHEN (customer.f).revenue > 0 AND customer.earned IS NOT NULL THEN customer.earned / (customer.f).revenue ELSE %s END', s.margin) END,
         as_of, coalesce(s.window_days, 365));
 END
 $$;

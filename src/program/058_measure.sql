@@ -96,6 +96,8 @@ DECLARE
     key_type text := (SELECT c.type::text FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c);
     as_of date;
     has_untimed boolean;    -- a dimension of which the past is not known
+    latest_day date;
+    places float8[];
 BEGIN
     EXECUTE format('SELECT scorecard.* FROM %I.scorecard', schema) INTO card;
     EXECUTE format('SELECT array_agg(grade.code ORDER BY grade.grade_rank) AS codes,
@@ -119,12 +121,13 @@ BEGIN
     EXECUTE format('SELECT run.as_of FROM %I.run WHERE run.run_id = $1', schema) INTO as_of USING run_id;
     has_untimed := EXISTS (SELECT FROM customer_tier.card(schema) c WHERE NOT c.is_timed);
     IF has_untimed THEN
-        EXECUTE format('UPDATE %1$I.run SET latest_day = (SELECT max(customer_tier.last_day(history.history)) FROM %1$I.history) WHERE run.run_id = $1', schema) USING run_id;
+        EXECUTE format('SELECT max(customer_tier.last_day(history.history)) FROM %I.history', schema) INTO latest_day;
+        EXECUTE format('UPDATE %I.run SET latest_day = $2 WHERE run.run_id = $1', schema) USING run_id, latest_day;
     END IF;
     -- Cut points and scales in one pass over everybody.
     PERFORM customer_tier.execute_steps(ARRAY[
         customer_tier.step(format('WITH %s, %s',
-            customer_tier.values_query(schema, s, key_type, format('%I.features(%L)', schema, as_of), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), false),
+            customer_tier.values_query(schema, s, key_type, customer_tier.people(schema, s, format('CAST(%L AS date)', as_of)), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), false),
             customer_tier.measured_query(schema, s, format('CAST(%L AS date)', as_of))), 'measured'),
         customer_tier.step(format(
 $query$
@@ -198,8 +201,8 @@ $query$
 $query$, schema) USING run_id;
     END IF;
     IF customer_tier.program_has_limits(schema) THEN
-        EXECUTE format('UPDATE %I.run SET tier_places = (%s) WHERE run.run_id = $1', schema,
-            customer_tier.everyone_query(schema, s, '(SELECT run.as_of FROM ' || format('%I.run WHERE run.run_id = $1)', schema), '$1', 'places')) USING run_id;
+        EXECUTE customer_tier.everyone_query(schema, s, format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'places') INTO places;
+        EXECUTE format('UPDATE %I.run SET tier_places = $2 WHERE run.run_id = $1', schema) USING run_id, places;
     END IF;
 END
 $$;

@@ -236,11 +236,11 @@ $query$
            kept.tier AS old_tier, kept.tier_rank AS old_rank, kept.tier_since AS old_since, kept.drops_on AS old_drops_on,
            CAST(NULL AS text) AS moved_by, %1$s
       FROM %2$I.rating AS kept
-     WHERE NOT EXISTS (SELECT FROM %2$I.features(%3$L) AS features WHERE features.customer_id %4$s kept.customer_id)
+     WHERE NOT EXISTS (SELECT FROM %3$s AS features WHERE features.customer_id %4$s kept.customer_id)
 $query$,
         (SELECT string_agg(format('CAST(NULL AS %s) AS %I', a.type, c), ', ')
            FROM unnest(customer_tier.published_columns()) AS c, customer_tier.relation_column(format('%I.rating', schema)::regclass, c) AS a),
-        schema, as_of,
+        schema, customer_tier.people(schema, customer_tier.program_settings(schema), format('CAST(%L AS date)', as_of)),
         customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.rating', schema)::regclass, 'customer_id') c)))
 $$;
 COMMENT ON FUNCTION customer_tier.gone_query(name, date) IS 'internal: the query for the published ratings of who is no customer any more, with the difference_columns()';
@@ -377,7 +377,8 @@ DECLARE
     rows_query text := customer_tier.difference_query(schema, as_of, run_id);
     constants text := customer_tier.everyone_query(schema, s, format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'constants');
     shares_tables text := current_setting('enable_parallel_hash');
-    has_gone boolean;
+    published bigint;
+    measured bigint;
     problem text;
 BEGIN
     BEGIN
@@ -396,10 +397,11 @@ BEGIN
     -- Who is rated is published now, so that more than were counted means that
     -- some are no customers any more, which is rare: they are looked for then;
     -- and always where others change the list of customers meanwhile.
-    EXECUTE format('SELECT (SELECT count(*) FROM %1$I.rating) IS DISTINCT FROM (SELECT run.customers FROM %1$I.run WHERE run.run_id = $1)', schema)
-        INTO has_gone USING run_id;
-    has_gone := has_gone OR s.customers_name IS NOT NULL;
-    IF has_gone THEN
+    IF s.customers_name IS NULL THEN
+        EXECUTE format('SELECT count(*) FROM %I.rating', schema) INTO published;
+        EXECUTE format('SELECT run.customers FROM %I.run WHERE run.run_id = $1', schema) INTO measured USING run_id;
+    END IF;
+    IF s.customers_name IS NOT NULL OR published <> measured THEN
         SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
           FROM customer_tier.publish_rows(schema, as_of, run_id, customer_tier.gone_query(schema, as_of), NULL, changed, upgrades, downgrades, coming_downgrades) AS p;
     END IF;
