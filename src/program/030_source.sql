@@ -405,7 +405,6 @@ $query$
                    customer_tier.purchases_checked(%2$s, %3$s%4$s) AS checked%8$s
               FROM %5$s AS source%9$s
              GROUP BY %6$s
-            OFFSET '0'
            ) AS customer
 $query$,
             format(shown_expr, customer_expr), at_expr, amount_expr, zone, relation_text, customer_expr,
@@ -440,10 +439,8 @@ $query$
                            pg_catalog.count(source.%8$I) - pg_catalog.count(*) FILTER (WHERE %5$s) AS bad_lines%13$s
                       FROM %9$s AS source%14$s
                      GROUP BY %10$s, source.%8$I
-                    OFFSET '0'
                    ) AS one_order
              GROUP BY one_order.customer_id
-            OFFSET '0'
            ) AS one_customer
 $query$,
         format(shown_expr, 'one_order.customer_id'), zone, format(shown_expr, customer_expr), at_expr, good, line_expr, amount_expr,

@@ -442,6 +442,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = wrong.code, MESSAGE = wrong.problem, HINT = wrong.hint;
     END LOOP;
     PERFORM customer_tier.compile_program(new_schema);
+    IF customer_tier.distribute_results(new_schema) THEN
+        PERFORM customer_tier.compile_program(new_schema);
+    END IF;
     PERFORM customer_tier.register_program(create_program.name, new_schema, s.source_schema, s.source_name);
     IF s.tracking = 'triggers' THEN
         PERFORM customer_tier.track(create_program.name);
@@ -576,6 +579,9 @@ BEGIN
 
     s := customer_tier.program_settings(adopt_program.schema);
     PERFORM customer_tier.compile_program(adopt_program.schema);
+    IF customer_tier.distribute_results(adopt_program.schema) THEN
+        PERFORM customer_tier.compile_program(adopt_program.schema);
+    END IF;
     PERFORM customer_tier.register_program(s.program, adopt_program.schema, s.source_schema, s.source_name);
     RETURN s.program;
 END

@@ -111,6 +111,10 @@ COMMENT ON FUNCTION customer_tier.refresh_check(name, bigint) IS 'internal: stop
 CREATE FUNCTION customer_tier.analyze_if_changed(relation regclass, changed bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- Tables on workers are analyzed there, by autovacuum.
+    IF customer_tier.is_distributed_by(relation, 'customer_id') THEN
+        RETURN;
+    END IF;
     -- The rule of autovacuum, which cannot see what is not committed yet.
     IF changed > 50 + 0.1 * (SELECT greatest(c.reltuples, 0) FROM pg_class c WHERE c.oid = relation) THEN
         EXECUTE format('ANALYZE %s', relation);
@@ -129,14 +133,16 @@ DECLARE
     what_is_bad text := customer_tier.bad_rows_are(s);
 BEGIN
     SELECT * INTO plan FROM customer_tier.history_plan(schema, run_id);
-    IF plan.build = 'changes' THEN
+    IF s.is_distributed THEN
+        SELECT * INTO m FROM customer_tier.merge_distributed(schema, s, CASE WHEN plan.build = 'changes' THEN plan.kept_watermark END);
+    ELSIF plan.build = 'changes' THEN
         SELECT * INTO m FROM customer_tier.merge_changes(schema, s, plan.triggers, plan.kept_watermark);
         IF NOT m.is_enough THEN
             plan.build := 'full';
             plan.reason := 'a statement changed too much, or the table was truncated, just now';
         END IF;
     END IF;
-    IF plan.build = 'full' THEN
+    IF plan.build = 'full' AND NOT s.is_distributed THEN
         SELECT * INTO m FROM customer_tier.merge_history(schema, s);
     END IF;
 
@@ -236,7 +242,9 @@ $query$
            kept.tier AS old_tier, kept.tier_rank AS old_rank, kept.tier_since AS old_since, kept.drops_on AS old_drops_on,
            CAST(NULL AS text) AS moved_by, %1$s
       FROM %2$I.rating AS kept
-     WHERE NOT EXISTS (SELECT FROM %3$s AS features WHERE features.customer_id %4$s kept.customer_id)
+      LEFT JOIN %3$s AS features
+        ON features.customer_id %4$s kept.customer_id
+     WHERE features.customer_id IS NULL
 $query$,
         (SELECT string_agg(format('CAST(NULL AS %s) AS %I', a.type, c), ', ')
            FROM unnest(customer_tier.published_columns()) AS c, customer_tier.relation_column(format('%I.rating', schema)::regclass, c) AS a),
@@ -248,14 +256,24 @@ COMMENT ON FUNCTION customer_tier.gone_query(name, date) IS 'internal: the query
 CREATE FUNCTION customer_tier.publish_steps(schema name, as_of date, run_id bigint, rows_query text, constants text DEFAULT NULL) RETURNS customer_tier.step[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
 DECLARE
+    s customer_tier.program_settings := customer_tier.program_settings(schema);
+    -- Rows are kept by the steps, or on the workers of Citus in a table.
+    difference text := CASE WHEN s.is_distributed THEN format('%I.difference', schema) ELSE 'difference' END;
+    moved text;
     event text;
     statements text[];
 BEGIN
+    -- who stands in another row of the history than until now
+    moved := format(
+$query$SELECT difference.customer_id, difference.old_since, difference.tier, difference.tier_rank, difference.tier_since,
+           difference.tier_reason, difference.previous_tier, difference.score, difference.terms_id, difference.moved_by
+      FROM %s AS difference
+     WHERE (difference.old_tier, difference.old_since) IS DISTINCT FROM (difference.tier, difference.tier_since)$query$, difference);
     event := format(
 $query$
     SELECT difference.customer_id, found.kind, difference.old_tier AS from_tier, CASE WHEN found.kind <> 'coming_downgrade' THEN difference.tier END AS to_tier,
            difference.tier_reason AS reason, CASE WHEN found.kind = 'coming_downgrade' THEN difference.drops_on END AS due
-      FROM difference,
+      FROM %6$s AS difference,
            LATERAL (SELECT CASE WHEN difference.tier <> difference.old_tier
                                 THEN CASE customer_tier.tier_direction(difference.old_tier, difference.tier, difference.old_rank, difference.tier_rank, CAST(%4$L AS jsonb), CAST(%5$L AS jsonb))
                                           WHEN 'down' THEN 'downgrade' WHEN 'up' THEN 'upgrade' END
@@ -265,23 +283,24 @@ $query$
 $query$,
         as_of, customer_tier.policy_value(schema, as_of, 'coming_days')::int, customer_tier.published_day(schema),
         (SELECT t.old_ranks FROM customer_tier.tier_ranks(schema, NULL) AS t),
-        (SELECT jsonb_object_agg(t.key, t.value->'tier_rank') FROM customer_tier.tiers_in_force(schema, as_of) AS f, jsonb_each(f.tiers) AS t));
+        (SELECT jsonb_object_agg(t.key, t.value->'tier_rank') FROM customer_tier.tiers_in_force(schema, as_of) AS f, jsonb_each(f.tiers) AS t),
+        difference);
     statements := ARRAY[
 $query$
     DELETE FROM %1$I.rating AS kept
-     USING difference
+     USING %8$s AS difference
      WHERE kept.customer_id %2$s difference.customer_id AND difference.is_gone
 $query$,
 $query$
     UPDATE %1$I.rating AS kept
        SET %3$s
-      FROM difference
+      FROM %8$s AS difference
      WHERE kept.customer_id %2$s difference.customer_id AND NOT difference.is_new AND NOT difference.is_gone
 $query$,
 $query$
     INSERT INTO %1$I.rating (customer_id, %4$s)
     SELECT difference.customer_id, %5$s
-      FROM difference
+      FROM %8$s AS difference
      WHERE difference.is_new
 $query$,
 -- What an earlier run of this day had said is taken back.
@@ -289,34 +308,34 @@ $query$
     INSERT INTO %1$I.tier_correction (run_id, customer_id, valid_from, valid_to, tier, tier_rank, reason, score, previous_tier, changed_by, was_correction, terms_id, first_run_id)
     SELECT %7$s, history.customer_id, history.valid_from, history.valid_to, history.tier, history.tier_rank, history.reason, history.score,
            history.previous_tier, history.changed_by, history.is_correction, history.terms_id, history.run_id
-      FROM moved
+      FROM %9$s AS moved
       JOIN %1$I.tier_history AS history ON history.customer_id %2$s moved.customer_id
      WHERE history.valid_to IS NULL AND history.valid_from = CAST(%6$L AS date)
      ORDER BY history.customer_id
 $query$,
 $query$
     DELETE FROM %1$I.tier_history AS history
-     USING moved
+     USING %9$s AS moved
      WHERE history.customer_id %2$s moved.customer_id AND history.valid_to IS NULL AND history.valid_from = CAST(%6$L AS date)
 $query$,
 -- Who is back where he was has never left; the others leave.
 $query$
     UPDATE %1$I.tier_history AS history
        SET valid_to = NULL
-      FROM moved
+      FROM %9$s AS moved
      WHERE history.customer_id %2$s moved.customer_id AND history.valid_to = CAST(%6$L AS date) AND history.valid_from = moved.tier_since
 $query$,
 $query$
     UPDATE %1$I.tier_history AS history
        SET valid_to = CAST(%6$L AS date)
-      FROM moved
+      FROM %9$s AS moved
      WHERE history.customer_id %2$s moved.customer_id AND history.valid_to IS NULL AND history.valid_from IS DISTINCT FROM moved.tier_since
 $query$,
 $query$
     INSERT INTO %1$I.tier_history (customer_id, valid_from, tier, tier_rank, reason, score, previous_tier, changed_by, is_correction, terms_id, run_id)
     SELECT moved.customer_id, CAST(%6$L AS date), moved.tier, moved.tier_rank, CASE WHEN moved.previous_tier IS NULL THEN 'initial' ELSE moved.tier_reason END,
            moved.score, moved.previous_tier, moved.moved_by, moved.old_since IS NOT DISTINCT FROM CAST(%6$L AS date), moved.terms_id, %7$s
-      FROM moved
+      FROM %9$s AS moved
      WHERE moved.tier_since = CAST(%6$L AS date)
 $query$,
 $query$
@@ -328,25 +347,21 @@ $query$,
 'SELECT FROM event WHERE event.kind = ''upgrade''',
 'SELECT FROM event WHERE event.kind = ''downgrade''',
 'SELECT FROM event WHERE event.kind = ''coming_downgrade'''];
-    RETURN ARRAY[
-        customer_tier.step(rows_query, 'difference', constants),
-        -- who stands in another row of the history than until now
-        customer_tier.step(
-$query$
-    SELECT difference.customer_id, difference.old_since, difference.tier, difference.tier_rank, difference.tier_since,
-           difference.tier_reason, difference.previous_tier, difference.score, difference.terms_id, difference.moved_by
-      FROM difference
-     WHERE (difference.old_tier, difference.old_since) IS DISTINCT FROM (difference.tier, difference.tier_since)
-$query$, 'moved'),
-        customer_tier.step(event, 'event')]
-        || ARRAY(SELECT customer_tier.step(format(s.statement, schema,
+    RETURN CASE WHEN s.is_distributed THEN ARRAY[
+            customer_tier.step(format('DELETE FROM %I.difference', schema)),
+            customer_tier.step(format(E'INSERT INTO %I.difference (%s)%s', schema, (SELECT string_agg(format('%I', c), ', ') FROM unnest(customer_tier.difference_columns()) AS c), rows_query), constants => constants)]
+        ELSE ARRAY[
+            customer_tier.step(rows_query, 'difference', constants),
+            customer_tier.step(moved, 'moved')] END
+        || customer_tier.step(event, 'event')
+        || ARRAY(SELECT customer_tier.step(format(one.statement, schema,
                              customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.rating', schema)::regclass, 'customer_id') c)),
                              (SELECT string_agg(format('%1$I = difference.%1$I', c), ', ') FROM unnest(customer_tier.published_columns()) c),
                              (SELECT string_agg(format('%I', c), ', ') FROM unnest(customer_tier.published_columns()) c),
                              (SELECT string_agg(format('difference.%I', c), ', ') FROM unnest(customer_tier.published_columns()) c),
-                             as_of, run_id))
-                   FROM unnest(statements) WITH ORDINALITY AS s (statement, n)
-                  ORDER BY s.n);
+                             as_of, run_id, difference, CASE WHEN s.is_distributed THEN format('(%s)', moved) ELSE 'moved' END))
+                   FROM unnest(statements) WITH ORDINALITY AS one (statement, n)
+                  ORDER BY one.n);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.publish_steps(name, date, bigint, text, text) IS

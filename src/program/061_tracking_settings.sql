@@ -132,6 +132,10 @@ BEGIN
 
     IF s.tracking = 'full' THEN
         RETURN;
+    ELSIF customer_tier.is_distributed_by(tracked, coalesce(s.track_customer, s.customer)) THEN
+        RETURN QUERY SELECT '0A000', format('Citus has the rows of %s on workers, where no triggers of ours can be (option "tracking")', tracked_name),
+            'Use tracking => ''watermark'', or ''full''.'::text;
+        RETURN;
     END IF;
 
     IF s.track_name IS NOT NULL OR s.track_schema IS NOT NULL THEN
