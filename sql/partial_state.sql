@@ -33,7 +33,7 @@ SELECT n % 10 AS n, n % 3 % 2 AS shard, n AS period, (1000 * 0.8 ^ n)::bigint AS
 -- How each aggregate is called.
 CREATE TABLE call (aggregate regprocedure PRIMARY KEY, arguments text, source text DEFAULT 'customer');
 INSERT INTO call VALUES
-    ('quantile_cuts(float8, int)', 'recency, 5'), ('balanced_cuts(float8, int)', 'recency, 5'), ('natural_cuts(float8, int)', 'monetary, 4'),
+    ('cut_values(float8)', 'monetary'), ('quantile_cuts(float8, int)', 'recency, 5'), ('balanced_cuts(float8, int)', 'recency, 5'), ('natural_cuts(float8, int)', 'monetary, 4'),
     ('mean_cut(float8)', 'monetary'), ('percentile_scale(float8)', 'monetary'), ('scale_stats(float8)', 'recency'),
     ('gini_concentration(float8)', 'monetary'), ('value_range(float8, float8, float8)', 'monetary, 0.01, 0.99'), ('mean_deviation(float8)', 'monetary'),
     ('dimension_distributions(float8[])', 'ARRAY[recency, monetary, x]'), ('bin_counts(float8, float8[])', 'recency, ''{50,100,200}'''),

@@ -213,6 +213,17 @@ SELECT score(1, '{1,3,2}');
 \echo :SQLSTATE
 SELECT score(1, '{{1,2},{3,4}}');
 
+-- The values kept as a state, and cut afterwards, for any number of scores.
+CREATE TEMP TABLE cut_later AS SELECT kind, cut_values(value) FILTER (WHERE abs(value) < 'Infinity') AS state FROM population GROUP BY kind;
+SELECT count(*) AS cuts, count(*) FILTER (WHERE q IS DISTINCT FROM quantile_cuts(state, n) OR b IS DISTINCT FROM balanced_cuts(state, n) OR c IS DISTINCT FROM natural_cuts(state, n)) AS differ
+  FROM (SELECT kind, n, quantile_cuts(value, n) AS q, balanced_cuts(value, n) AS b, natural_cuts(value, n) AS c FROM population, (VALUES (2), (5), (9)) AS n (n) WHERE abs(value) < 'Infinity' GROUP BY kind, n) AS whole
+  JOIN cut_later USING (kind);
+SELECT quantile_cuts(cut_values(v), 3), balanced_cuts(cut_values(v) FILTER (WHERE v > 4), 3), natural_cuts(cut_values(NULL), 3) FROM generate_series(1, 9) AS v;
+SELECT quantile_cuts(state, NULL) FROM cut_later LIMIT 1;
+SELECT quantile_cuts(state, 1) FROM cut_later LIMIT 1;
+SELECT quantile_cuts_final(state) FROM cut_later LIMIT 1;
+DROP TABLE cut_later;
+
 DROP VIEW summary, summary_parts;
 DROP TABLE population, numbers, stored_run, shuffled, parts, serial, ordered, parallel, by_partition, parallel_parts;
 DROP FUNCTION plan_nodes, bytes_of;

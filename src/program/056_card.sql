@@ -26,7 +26,7 @@ $query$
            d.method, d.parameters, d.parameters->>'ties', d.missing, d.floor, d.floor_grade,
            CASE d.method
                 WHEN 'percentile' THEN 'CAST(NULL AS double precision[])'
-                WHEN 'score' THEN format('customer_tier.%%I(%%%%1$s, CAST(%%L AS integer)) FILTER (WHERE %%%%2$s)', coalesce(d.parameters->>'cuts', 'quantile') || '_cuts', coalesce(d.parameters->>'scores', '5'))
+                WHEN 'score' THEN format('customer_tier.%%I(customer_tier.cut_values(%%%%1$s) FILTER (WHERE %%%%2$s), CAST(%%L AS integer))', coalesce(d.parameters->>'cuts', 'quantile') || '_cuts', coalesce(d.parameters->>'scores', '5'))
                 WHEN 'min_max' THEN format('customer_tier.value_range(%%%%1$s, CAST(%%L AS double precision), CAST(%%L AS double precision)) FILTER (WHERE %%%%2$s)', coalesce(d.parameters->>'low', '0'), coalesce(d.parameters->>'high', '1'))
                 WHEN 'z_score' THEN 'customer_tier.mean_deviation(%%1$s) FILTER (WHERE %%2$s)'
                 WHEN 'logistic' THEN

@@ -7,9 +7,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format(
 $query$max(%1$s.last_day) AS newest_day,
                max(CAST(%1$s.recency_days AS double precision)) AS oldest,
-               customer_tier.quantile_cuts(CAST(%1$s.recency_days AS double precision), %2$s) AS r_quantiles,
-               customer_tier.balanced_cuts(%1$s.frequency, %2$s) FILTER (WHERE %1$s.frequency > 0) AS f_cuts,
-               customer_tier.balanced_cuts(%1$s.monetary, %2$s) FILTER (WHERE %1$s.frequency > 0) AS m_cuts$query$, customer, scores)
+               customer_tier.quantile_cuts(customer_tier.cut_values(CAST(%1$s.recency_days AS double precision)), %2$s) AS r_quantiles,
+               customer_tier.balanced_cuts(customer_tier.cut_values(%1$s.frequency) FILTER (WHERE %1$s.frequency > 0), %2$s) AS f_cuts,
+               customer_tier.balanced_cuts(customer_tier.cut_values(%1$s.monetary) FILTER (WHERE %1$s.frequency > 0), %2$s) AS m_cuts$query$, customer, scores)
 $$;
 COMMENT ON FUNCTION customer_tier.cut_aggregates(text, integer) IS 'internal: the aggregates over all buyers of which cut points are made, of rows of features()';
 

@@ -30,6 +30,7 @@
 
 PG_FUNCTION_INFO_V1(cuts_accum);
 PG_FUNCTION_INFO_V1(cuts_combine);
+PG_FUNCTION_INFO_V1(cut_values_final);
 PG_FUNCTION_INFO_V1(quantile_cuts_final);
 PG_FUNCTION_INFO_V1(balanced_cuts_final);
 PG_FUNCTION_INFO_V1(natural_cuts_final);
@@ -40,6 +41,9 @@ PG_FUNCTION_INFO_V1(score);
 
 #define SCORES_MIN 2
 #define SCORES_MAX 1000
+
+/* The number of scores in the state of cut_values(). */
+#define NUMBER_COMES_LATER 0
 
 /* ---------- values kept whole: quantile, balanced and natural cuts ---------- */
 
@@ -105,7 +109,8 @@ cuts_deserialize(StringInfo buf)
 {
 	ValueList  *list = value_list_receive(buf);
 
-	if (list->parameter < SCORES_MIN || list->parameter > SCORES_MAX)
+	if (list->parameter != NUMBER_COMES_LATER &&
+		(list->parameter < SCORES_MIN || list->parameter > SCORES_MAX))
 		report_bad_partial_state("Its number of scores is out of range.");
 	return list;
 }
@@ -119,22 +124,23 @@ cuts_add(void *state, const void *other)
 
 static const PartialStateKind cuts_kind = {PARTIAL_STATE_CUTS, cuts_serialize, cuts_deserialize, cuts_add};
 
-/* cuts_accum(state partial_state, value float8, n int) -> partial_state */
+/* cuts_accum(state partial_state, value float8 [, n int]) -> partial_state */
 Datum
 cuts_accum(PG_FUNCTION_ARGS)
 {
 	PartialState *partial = partial_state_update(fcinfo, &cuts_kind);
+	bool		has_number = PG_NARGS() > 2;
 	ValueList  *list;
 
 	if (partial == NULL)
 	{
-		int32		n = get_number_of_scores(fcinfo, 2);
+		int32		n = has_number ? get_number_of_scores(fcinfo, 2) : NUMBER_COMES_LATER;
 
 		partial = partial_state_create(fcinfo, &cuts_kind);
 		partial->state = value_list_create(partial->header.eoh_context, n);
 	}
 	list = partial->state;
-	if (unlikely(PG_ARGISNULL(2) || PG_GETARG_INT32(2) != list->parameter))
+	if (has_number && unlikely(PG_ARGISNULL(2) || PG_GETARG_INT32(2) != list->parameter))
 		check_same_number(list->parameter, get_number_of_scores(fcinfo, 2));
 
 	if (!PG_ARGISNULL(1))
@@ -153,43 +159,71 @@ cuts_combine(PG_FUNCTION_ARGS)
 	return partial_state_combine(fcinfo, &cuts_kind);
 }
 
-/* The values of a group; NULL when there is none. */
-static ValueList *
-get_values(FunctionCallInfo fcinfo)
+/* cut_values_final(state) -> the state, with its values in order: equal values give equal bytes */
+Datum
+cut_values_final(PG_FUNCTION_ARGS)
 {
 	ValueList  *list = partial_state_read(fcinfo, &cuts_kind);
 
-	return list == NULL || list->count == 0 ? NULL : list;
+	if (list == NULL)
+		PG_RETURN_NULL();
+	value_list_in_order(list);
+	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+}
+
+/*
+ * The values of a group, NULL when there is none, and for how many scores they
+ * are to be cut: as the state says, or the second argument.
+ */
+static ValueList *
+get_values(FunctionCallInfo fcinfo, int32 *n)
+{
+	ValueList  *list = partial_state_read(fcinfo, &cuts_kind);
+
+	if (list == NULL)
+		return NULL;
+	*n = PG_NARGS() > 1 ? get_number_of_scores(fcinfo, 1) : list->parameter;
+	if (*n == NUMBER_COMES_LATER)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the state does not say for how many scores it is"),
+						errhint("It was made by cut_values(): give its number to quantile_cuts(state, n), "
+								"balanced_cuts(state, n) or natural_cuts(state, n).")));
+	if (list->parameter != NUMBER_COMES_LATER)
+		check_same_number(list->parameter, *n);
+	return list->count == 0 ? NULL : list;
 }
 
 Datum
 quantile_cuts_final(PG_FUNCTION_ARGS)
 {
-	ValueList  *list = get_values(fcinfo);
+	int32		n;
+	ValueList  *list = get_values(fcinfo, &n);
 	double		cuts[SCORES_MAX];
 
 	if (list == NULL)
 		PG_RETURN_NULL();
-	quantile_cuts(value_list_in_order(list), list->count, list->parameter, cuts);
-	PG_RETURN_ARRAYTYPE_P(float8_array_from(cuts, list->parameter - 1));
+	quantile_cuts(value_list_in_order(list), list->count, n, cuts);
+	PG_RETURN_ARRAYTYPE_P(float8_array_from(cuts, n - 1));
 }
 
 Datum
 balanced_cuts_final(PG_FUNCTION_ARGS)
 {
-	ValueList  *list = get_values(fcinfo);
+	int32		n;
+	ValueList  *list = get_values(fcinfo, &n);
 	double		cuts[SCORES_MAX];
 
 	if (list == NULL)
 		PG_RETURN_NULL();
-	balanced_cuts(value_list_in_order(list), list->count, list->parameter, cuts);
-	PG_RETURN_ARRAYTYPE_P(float8_array_from(cuts, list->parameter - 1));
+	balanced_cuts(value_list_in_order(list), list->count, n, cuts);
+	PG_RETURN_ARRAYTYPE_P(float8_array_from(cuts, n - 1));
 }
 
 Datum
 natural_cuts_final(PG_FUNCTION_ARGS)
 {
-	ValueList  *list = get_values(fcinfo);
+	int32		n;
+	ValueList  *list = get_values(fcinfo, &n);
 	double	   *sorted;
 	double	   *through;
 	void	   *workspace;
@@ -209,8 +243,8 @@ natural_cuts_final(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("too many distinct values for natural cuts")));
 	workspace = MemoryContextAllocHuge(
-		CurrentMemoryContext, natural_breaks_workspace(distinct, list->parameter));
-	count = natural_breaks(sorted, through, distinct, list->parameter, cuts, workspace,
+		CurrentMemoryContext, natural_breaks_workspace(distinct, n));
+	count = natural_breaks(sorted, through, distinct, n, cuts, workspace,
 						   check_interrupts);
 	pfree(workspace);
 	pfree(through);

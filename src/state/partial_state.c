@@ -219,11 +219,10 @@ read_argument(FunctionCallInfo fcinfo, int argument, const PartialStateKind *kin
 	return partial->state;
 }
 
-/* The state of a final function; NULL if there is none. */
+/* The state of a final function, or of one that reads a stored state; NULL if there is none. */
 void *
 partial_state_read(FunctionCallInfo fcinfo, const PartialStateKind *kind)
 {
-	get_aggregate_context(fcinfo);
 	return read_argument(fcinfo, 0, kind);
 }
 
