@@ -69,15 +69,13 @@ BEGIN
     EXECUTE format(
 $query$
     SELECT %1$s
-      FROM (SELECT customer_tier.btyd(history.history, $1, 7) AS b
-              FROM %2$I.history
-             WHERE $2 IS NULL OR customer_tier.first_day(history.history, $1) >= $2
-            OFFSET '0') AS customer
-     WHERE (customer.b).frequency IS NOT NULL
+      FROM (%2$s) AS customer
+     WHERE (customer.b).frequency IS NOT NULL AND ($2 IS NULL OR customer_tier.first_day(customer.history, $1) >= $2)
 $query$,
         CASE WHEN model = 'gamma-gamma'
              THEN 'customer_tier.spend_fit((b).frequency, (b).monetary, 1, $4)'
-             ELSE 'customer_tier.clv_fit($3, (b).frequency, (b).recency, (b).age, 1, (b).litt, $4)' END, schema)
+             ELSE 'customer_tier.clv_fit($3, (b).frequency, (b).recency, (b).age, 1, (b).litt, $4)' END,
+        customer_tier.computed_once(customer_tier.program_settings(schema), 'history', 'customer_tier.btyd(history.history, $1, 7) AS b', format('%I.history', schema)))
         INTO fitted USING as_of, complete_from, model, penalty;
 EXCEPTION
     -- Values that a model has no place for, or none at all: nothing that a
@@ -145,12 +143,9 @@ BEGIN
 $query$
     SELECT count(*), count(*) FILTER (WHERE (customer.b).frequency > 0),
            count(*) FILTER (WHERE (customer.b).frequency > 0 AND (customer.b).monetary > 0)
-      FROM (SELECT customer_tier.btyd(history.history, $1, 7) AS b
-              FROM %1$I.history
-             WHERE $2 IS NULL OR customer_tier.first_day(history.history, $1) >= $2
-            OFFSET '0') AS customer
-     WHERE (customer.b).frequency IS NOT NULL
-$query$, schema) INTO customers, repeaters, spenders USING as_of, s.history_complete_from;
+      FROM (%s) AS customer
+     WHERE (customer.b).frequency IS NOT NULL AND ($2 IS NULL OR customer_tier.first_day(customer.history, $1) >= $2)
+$query$, customer_tier.computed_once(s, 'history', 'customer_tier.btyd(history.history, $1, 7) AS b', format('%I.history', schema))) INTO customers, repeaters, spenders USING as_of, s.history_complete_from;
 
     -- Purchases.  Few customers leave the shape of a model open, and so do
     -- some shops of many: a penalty keeps it in range.

@@ -36,12 +36,13 @@ $$;
 COMMENT ON FUNCTION customer_tier.forecast_months(date) IS 'internal: the 12 months that follow a day';
 
 CREATE FUNCTION customer_tier.make_forecast(schema name, model_id bigint, purchase customer_tier.clv_model, spend customer_tier.clv_model, as_of date) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off SET DateStyle = 'ISO, YMD' SET extra_float_digits = 1 AS $$
 DECLARE
     ends float8[] := (SELECT array_agg((to_day - as_of) / 7.0 ORDER BY month) FROM customer_tier.forecast_months(as_of));
     q float8 := customer_tier.param(spend, 'q');
     spend_variance float8 := 0;
     gradient float8[];
+    constants text;
 BEGIN
     -- How well the mean spend p v / (q - 1) is known, relative to itself.
     IF spend IS NOT NULL AND q > 1 AND jsonb_typeof(spend->'covariance') = 'array' THEN
@@ -50,14 +51,19 @@ BEGIN
           FROM generate_series(1, 3) i, generate_series(1, 3) j;
     END IF;
 
-    EXECUTE format(
+    constants := format('SELECT CAST(%L AS bigint), CAST(%L AS date), CAST(%L AS double precision[]), CAST(%L AS customer_tier.clv_model), CAST(%L AS customer_tier.clv_model), CAST(%L AS double precision)',
+                        model_id, as_of, ends, purchase, spend, coalesce(spend_variance, 0));
+    -- Everybody is read once, and by workers.
+    PERFORM customer_tier.execute_steps(ARRAY[customer_tier.step(format(
 $query$
-    WITH customer AS MATERIALIZED (
-        SELECT (h.b).frequency AS x, (h.b).recency AS t_x, (h.b).age, (h.b).monetary,
-               customer_tier.expected_purchases($4, ($3)[12], (h.b).frequency, (h.b).recency, (h.b).age) AS in_a_year
-          FROM (SELECT customer_tier.btyd(history.history, $2, 7) AS b FROM %1$I.history OFFSET '0') AS h
-         WHERE (h.b).frequency IS NOT NULL
-    ), cut AS MATERIALIZED (
+    SELECT (h.b).frequency AS x, (h.b).recency AS t_x, (h.b).age, (h.b).monetary,
+           customer_tier.expected_purchases($4, ($3)[12], (h.b).frequency, (h.b).recency, (h.b).age) AS in_a_year
+      FROM (%s) AS h
+     WHERE (h.b).frequency IS NOT NULL
+$query$, customer_tier.computed_once(customer_tier.program_settings(schema), 'history', 'customer_tier.btyd(history.history, $2, 7) AS b', format('%I.history', schema))), 'customer', constants),
+        customer_tier.step(format(
+$query$
+    WITH cut AS MATERIALIZED (
         SELECT customer_tier.quantile_cuts(customer.in_a_year, 10) AS cuts, count(*) AS customers
           FROM customer
     ), month AS MATERIALIZED (
@@ -125,19 +131,19 @@ $query$
            LATERAL (SELECT total.purchases * total.purchases * coalesce(unknown.variance, 0) AS purchases,
                            total.revenue * total.revenue * (coalesce(unknown.variance, 0) + $6) AS revenue) AS known,
            LATERAL (SELECT CASE WHEN $5 IS NOT NULL THEN total.revenue END AS revenue) AS money
-$query$, schema)
-        USING model_id, as_of, ends, purchase, spend, coalesce(spend_variance, 0);
+$query$, schema), constants => constants)]);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.make_forecast(name, bigint, customer_tier.clv_model, customer_tier.clv_model, date) IS
     'internal: enter in the ledger what a purchase model, and a spend model unless that is NULL, promise of the 12 months after as_of, in total and by decile of expected purchases';
 
 CREATE FUNCTION customer_tier.refresh_score(schema name, run_id bigint) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off SET DateStyle = 'ISO, YMD' SET extra_float_digits = 1 AS $$
 DECLARE
     run record;
     due record;
     missed record;
+    constants text;
 BEGIN
     IF customer_tier.is_repeat(schema, run_id) THEN
         RETURN;
@@ -155,17 +161,21 @@ $query$
                           AND forecast.to_day <= least($1, $2 + 45))
          ORDER BY model.model_id
 $query$, schema) USING run.as_of, run.newest_day LOOP
-        EXECUTE format(
+        constants := format('SELECT CAST(%L AS bigint), CAST(%L AS date), CAST(%L AS customer_tier.clv_model), CAST(%L AS double precision[]), CAST(%L AS double precision), CAST(%L AS date), CAST(%L AS date), CAST(%L AS bigint)',
+                            due.model_id, due.as_of, due.fitted, due.forecast_cuts, due.ahead, run.as_of, run.newest_day, run_id);
+        PERFORM customer_tier.execute_steps(ARRAY[customer_tier.step(format(
+$query$
+        -- The customers it was made for, in the same deciles.
+        SELECT h.history, customer_tier.score(customer_tier.expected_purchases($3, $5, (h.b).frequency, (h.b).recency, (h.b).age), $4) AS decile
+          FROM (%s) AS h
+         WHERE (h.b).frequency IS NOT NULL
+$query$, customer_tier.computed_once(customer_tier.program_settings(schema), 'history', 'customer_tier.btyd(history.history, $2, 7) AS b', format('%I.history', schema))), 'customer', constants),
+            customer_tier.step(format(
 $query$
         WITH month AS MATERIALIZED (
             SELECT forecast.month, forecast.from_day, forecast.to_day
               FROM %1$I.forecast
              WHERE forecast.model_id = $1 AND forecast.decile = 0 AND forecast.scored_at IS NULL AND forecast.to_day <= least($6, $7 + 45)
-        ), customer AS MATERIALIZED (
-            -- The customers it was made for, in the same deciles.
-            SELECT h.history, customer_tier.score(customer_tier.expected_purchases($3, $5, (h.b).frequency, (h.b).recency, (h.b).age), $4) AS decile
-              FROM (SELECT history.history, customer_tier.btyd(history.history, $2, 7) AS b FROM %1$I.history OFFSET '0') AS h
-             WHERE (h.b).frequency IS NOT NULL
         ), actual AS (
             SELECT coalesce(customer.decile, 0) AS decile, month.month,
                    sum(customer_tier.purchase_days(customer.history, month.to_day)
@@ -182,7 +192,7 @@ $query$
           CROSS JOIN generate_series(0, 10) AS d (decile)
           LEFT JOIN actual ON actual.month = month.month AND actual.decile = d.decile
          WHERE forecast.model_id = $1 AND forecast.month = month.month AND forecast.decile = d.decile
-$query$, schema) USING due.model_id, due.as_of, due.fitted::customer_tier.clv_model, due.forecast_cuts, due.ahead::float8, run.as_of, run.newest_day, run_id;
+$query$, schema), constants => constants)]);
 
         EXECUTE format(
 $query$
