@@ -22,6 +22,12 @@ COMMENT ON COLUMN %1$I.history.customer_id IS 'customer key, as in the source';
 COMMENT ON COLUMN %1$I.history.source_rows IS 'rows of the source that are this customer''s, bad ones too';
 COMMENT ON COLUMN %1$I.history.bad_rows IS 'bad rows among them, left out; NULL = none';
 
+CREATE TABLE %1$I.changed (
+    customer_id %2$s PRIMARY KEY
+);
+COMMENT ON TABLE %1$I.changed IS 'customers whose histories the refresh under way changed, if only they have to be rated; empty otherwise';
+COMMENT ON COLUMN %1$I.changed.customer_id IS 'customer key, as in the source';
+
 CREATE TABLE %1$I.segment (
     code text PRIMARY KEY,
     label text NOT NULL,
@@ -47,6 +53,7 @@ CREATE TABLE %1$I.run (
     build_reason text,
     rows_scanned bigint,
     is_repeat boolean NOT NULL DEFAULT false,
+    is_partial boolean NOT NULL DEFAULT false,
     configuration text,
     histories_changed bigint,
     rows_read bigint,
@@ -103,6 +110,7 @@ COMMENT ON COLUMN %1$I.run.build IS 'full = all histories were built anew, chang
 COMMENT ON COLUMN %1$I.run.build_reason IS 'why';
 COMMENT ON COLUMN %1$I.run.rows_scanned IS 'rows of the source that this run read';
 COMMENT ON COLUMN %1$I.run.is_repeat IS 'whether nothing was new since the run before, so that its scales and ratings were kept as they are';
+COMMENT ON COLUMN %1$I.run.is_partial IS 'whether only customers whose histories changed were rated, because on frozen scales nobody else could move since the run before, which was as of the same day';
 COMMENT ON COLUMN %1$I.run.configuration IS 'a hash of everything besides orders and day that the ratings depend on';
 COMMENT ON COLUMN %1$I.run.histories_changed IS 'histories inserted, updated or deleted';
 COMMENT ON COLUMN %1$I.run.rows_read IS 'rows of the source, whether this run read them or an earlier one';

@@ -168,11 +168,11 @@ $query$SELECT %1$s.*,
 $$;
 COMMENT ON FUNCTION customer_tier.computed_once(customer_tier.program_settings, text, text, text) IS 'internal: the query for all columns of one item of FROM, own, and for columns made of them that are worked out once a row, however often they are used';
 
-CREATE FUNCTION customer_tier.everyone_query(schema name, s customer_tier.program_settings, as_of text, run_id text, output text) RETURNS text
+CREATE FUNCTION customer_tier.everyone_query(schema name, s customer_tier.program_settings, as_of text, run_id text, output text, only_changed boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     key_type text := (SELECT c.type::text FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c);
-    people text := customer_tier.people(schema, s, as_of);
+    people text := customer_tier.people(schema, s, as_of, only_changed);
 BEGIN
     s.part := CASE output WHEN 'changes' THEN 'rows' WHEN 'constants' THEN 'constants' END;
     -- The text of points(), not a call: nothing of it is put down in between.
@@ -180,21 +180,24 @@ BEGIN
         CASE output WHEN 'constants' THEN customer_tier.points_ctes(schema, s, key_type, people, as_of, run_id) || ', ' ELSE '' END);
 END
 $$;
-COMMENT ON FUNCTION customer_tier.everyone_query(name, customer_tier.program_settings, text, text, text) IS 'internal: the query that rates everybody, with output changes beside what is published and with the run_constants() as parameters; or with output constants these, with places or inputs what tiers are decided by';
+COMMENT ON FUNCTION customer_tier.everyone_query(name, customer_tier.program_settings, text, text, text, boolean) IS 'internal: the query that rates everybody, or with only_changed those in <schema>.changed, with output changes beside what is published and with the run_constants() as parameters; or with output constants these, with places or inputs what tiers are decided by';
 
-CREATE FUNCTION customer_tier.people(schema name, s customer_tier.program_settings, as_of text) RETURNS text
+CREATE FUNCTION customer_tier.people(schema name, s customer_tier.program_settings, as_of text, only_changed boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     key_column record;
+    equality text;
 BEGIN
-    IF NOT s.is_distributed THEN
+    IF NOT s.is_distributed AND NOT only_changed THEN
         RETURN format('%I.features(%s)', schema, as_of);
     END IF;
     SELECT * INTO key_column FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id');
-    RETURN format('(%s)', customer_tier.features_query(schema, s, key_column.type::text, customer_tier.key_equality(key_column.base_type), key_column.collate_clause, NULL, as_of));
+    equality := customer_tier.key_equality(key_column.base_type);
+    RETURN format('(%s)', customer_tier.features_query(schema, s, key_column.type::text, equality, key_column.collate_clause,
+        CASE WHEN only_changed THEN format('(SELECT kept.* FROM %1$I.changed JOIN %1$I.history AS kept ON kept.customer_id %2$s changed.customer_id)', schema, equality) END, as_of));
 END
 $$;
-COMMENT ON FUNCTION customer_tier.people(name, customer_tier.program_settings, text) IS 'internal: features() as an item of FROM: a call, or its query where Citus has to see the tables';
+COMMENT ON FUNCTION customer_tier.people(name, customer_tier.program_settings, text, boolean) IS 'internal: features() as an item of FROM: a call; or its query where Citus has to see the tables, or for those in <schema>.changed';
 
 CREATE FUNCTION customer_tier.features_query(schema name, s customer_tier.program_settings, key_type text, equality text, collate_clause text,
     histories text DEFAULT NULL, as_of text DEFAULT 'features.as_of', one_key text DEFAULT NULL) RETURNS text

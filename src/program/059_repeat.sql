@@ -25,7 +25,25 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.configuration(name) IS 'internal: a hash of everything besides orders and day that the ratings of a program depend on; NULL = that cannot be told, for it reads relations of others';
 
-CREATE FUNCTION customer_tier.note_repeat(schema name, run_id bigint) RETURNS void
+CREATE FUNCTION customer_tier.may_be_partial(schema name, run_id bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    answer boolean;
+BEGIN
+    EXECUTE format(
+$query$
+    SELECT EXISTS (SELECT FROM %1$I.run AS this, %1$I.run AS current, %1$I.scorecard
+                    WHERE this.run_id = $1 AND NOT this.full_build AND scorecard.frozen_scale
+                      AND current.is_current AND current.has_scales AND current.buyers > 0
+                      AND current.as_of = this.as_of AND current.as_of_is_default = this.as_of_is_default)
+$query$, schema) INTO answer USING run_id;
+    -- Shares and capacities are everybody's business.
+    RETURN answer AND NOT customer_tier.program_has_limits(schema) AND NOT (customer_tier.program_settings(schema)).is_distributed;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.may_be_partial(name, bigint) IS 'internal: whether a refresh may have to rate those only whose histories it changes: of the published day, on its scales';
+
+CREATE FUNCTION customer_tier.note_repeat(schema name, run_id bigint, noted boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format(
@@ -35,12 +53,14 @@ $query$
            is_repeat = NOT run.full_build AND run.histories_changed = 0
                        AND EXISTS (SELECT FROM %1$I.run AS current
                                     WHERE current.is_current AND current.as_of = run.as_of AND current.configuration = $2 AND current.has_scales
-                                      AND current.as_of_is_default = run.as_of_is_default)
+                                      AND current.as_of_is_default = run.as_of_is_default),
+           is_partial = $3 AND run.build = 'changes' AND run.histories_changed > 0
+                        AND EXISTS (SELECT FROM %1$I.run AS current WHERE current.is_current AND current.configuration = $2)
      WHERE run.run_id = $1
-$query$, schema) USING run_id, customer_tier.configuration(schema);
+$query$, schema) USING run_id, customer_tier.configuration(schema), noted;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.note_repeat(name, bigint) IS 'internal: find out whether a refresh would come to what is published';
+COMMENT ON FUNCTION customer_tier.note_repeat(name, bigint, boolean) IS 'internal: find out whether a refresh would come to what is published, or has to rate those only whose histories it changed, if these were noted in <schema>.changed';
 
 CREATE FUNCTION customer_tier.is_repeat(schema name, run_id bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -52,6 +72,23 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_tier.is_repeat(name, bigint) IS 'internal: whether a refresh takes over what is published';
+
+CREATE FUNCTION customer_tier.is_partial(schema name, run_id bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    answer boolean;
+BEGIN
+    EXECUTE format(
+$query$
+    SELECT this.is_partial AND this.is_frozen
+           AND (this.purchase_model_id, this.spend_model_id) IS NOT DISTINCT FROM (current.purchase_model_id, current.spend_model_id)
+      FROM %1$I.run AS this, %1$I.run AS current
+     WHERE this.run_id = $1 AND current.is_current
+$query$, schema) INTO answer USING run_id;
+    RETURN coalesce(answer, false);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.is_partial(name, bigint) IS 'internal: whether only customers in <schema>.changed have to be rated: scales and models are those of the published run';
 
 CREATE FUNCTION customer_tier.take_over_scales(schema name, run_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

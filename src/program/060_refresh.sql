@@ -131,12 +131,13 @@ DECLARE
     m record;
     bad_share text;
     what_is_bad text := customer_tier.bad_rows_are(s);
+    notes boolean := customer_tier.may_be_partial(schema, run_id);
 BEGIN
     SELECT * INTO plan FROM customer_tier.history_plan(schema, run_id);
     IF s.is_distributed THEN
         SELECT * INTO m FROM customer_tier.merge_distributed(schema, s, CASE WHEN plan.build = 'changes' THEN plan.kept_watermark END);
     ELSIF plan.build = 'changes' THEN
-        SELECT * INTO m FROM customer_tier.merge_changes(schema, s, plan.triggers, plan.kept_watermark);
+        SELECT * INTO m FROM customer_tier.merge_changes(schema, s, plan.triggers, plan.kept_watermark, notes);
         IF NOT m.is_enough THEN
             plan.build := 'full';
             plan.reason := 'a statement changed too much, or the table was truncated, just now';
@@ -167,7 +168,7 @@ BEGIN
         USING run_id, m.source_rows, m.bad_rows, plan.build, plan.reason, m.rows_read, m.changed;
     PERFORM customer_tier.check_gates(schema, run_id);
     PERFORM customer_tier.remember_build(schema, run_id, plan.build = 'full', to_jsonb(plan) || to_jsonb(m));
-    PERFORM customer_tier.note_repeat(schema, run_id);
+    PERFORM customer_tier.note_repeat(schema, run_id, notes);
     PERFORM customer_tier.analyze_if_changed(format('%I.history', schema)::regclass, m.changed);
 END
 $$;
@@ -210,7 +211,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 COMMENT ON FUNCTION customer_tier.difference_columns() IS 'internal: the columns of difference_query and gone_query: the customer, whether the rating is new or is of nobody any more, where the customer stood, who moved him, and the rating';
 
-CREATE FUNCTION customer_tier.difference_query(schema name, as_of date, run_id bigint) RETURNS text
+CREATE FUNCTION customer_tier.difference_query(schema name, as_of date, run_id bigint, only_changed boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
     SELECT format(
 $query$
@@ -228,11 +229,11 @@ $query$,
         -- What came from relations cannot be had again: it is kept to explain the rating.
         coalesce((SELECT 'CASE WHEN rated.dimension_values IS NOT NULL THEN ARRAY[' || string_agg(format('rated.dimension_values[%s]', c.n), ', ' ORDER BY c.n) || '] END'
                     FROM customer_tier.card(schema) c WHERE c.outside IS NOT NULL), 'CAST(NULL AS double precision[])'),
-        customer_tier.everyone_query(schema, customer_tier.program_settings(schema), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'changes'),
+        customer_tier.everyone_query(schema, customer_tier.program_settings(schema), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'changes', only_changed),
         (SELECT string_agg(format('fresh.%I', 'kept_' || c), ', ') FROM unnest(customer_tier.published_columns()) c),
         (SELECT string_agg(CASE c WHEN 'state_before' THEN 'fresh.other_state' ELSE format('fresh.%I', c) END, ', ') FROM unnest(customer_tier.published_columns()) c))
 $$;
-COMMENT ON FUNCTION customer_tier.difference_query(name, date, bigint) IS 'internal: the query for all ratings of a run that differ from what is published, or are new, with the difference_columns(); its parameters are the run_constants()';
+COMMENT ON FUNCTION customer_tier.difference_query(name, date, bigint, boolean) IS 'internal: the query for all ratings of a run, or with only_changed for those of customers in <schema>.changed, that differ from what is published, or are new, with the difference_columns(); its parameters are the run_constants()';
 
 CREATE FUNCTION customer_tier.gone_query(schema name, as_of date) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
@@ -389,7 +390,7 @@ CREATE FUNCTION customer_tier.publish_changes(schema name, as_of date, run_id bi
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
-    rows_query text := customer_tier.difference_query(schema, as_of, run_id);
+    rows_query text := customer_tier.difference_query(schema, as_of, run_id, customer_tier.is_partial(schema, run_id));
     constants text := customer_tier.everyone_query(schema, s, format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'constants');
     shares_tables text := current_setting('enable_parallel_hash');
     published bigint;
@@ -420,6 +421,7 @@ BEGIN
         SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
           FROM customer_tier.publish_rows(schema, as_of, run_id, customer_tier.gone_query(schema, as_of), NULL, changed, upgrades, downgrades, coming_downgrades) AS p;
     END IF;
+    EXECUTE format('DELETE FROM %I.changed', schema);
     PERFORM customer_tier.analyze_if_changed(format('%I.rating', schema)::regclass, changed);
 END
 $$;

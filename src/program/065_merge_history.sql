@@ -62,7 +62,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.merge_history(name, customer_tier.program_settings) IS 'internal: bring all histories in line with the source';
 
-CREATE FUNCTION customer_tier.merge_changes(schema name, s customer_tier.program_settings, triggers oid[], kept_watermark text,
+CREATE FUNCTION customer_tier.merge_changes(schema name, s customer_tier.program_settings, triggers oid[], kept_watermark text, notes boolean,
     OUT rows_read bigint, OUT source_rows bigint, OUT bad_rows bigint, OUT rows_without_customer bigint, OUT changed bigint, OUT is_enough boolean)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$
 DECLARE
@@ -113,7 +113,7 @@ $query$
           FROM again
           LEFT JOIN %2$s
          WHERE again.key IS NOT NULL%3$s
-    ), %4$s, without_customer AS (
+    ), %4$s%8$s, without_customer AS (
         SELECT %5$s AS rows
     )
     SELECT (SELECT coalesce(sum(read.rows), 0) FROM read) AS rows_read,
@@ -149,10 +149,15 @@ $query$(SELECT read.customer_id,
                read_from.source_schema, read_from.source_name, read_from.customer, schema,
                CASE WHEN adds_rows THEN ' + (SELECT count(*) FROM change WHERE change.is_row AND change.key IS NULL)' ELSE '' END),
         CASE WHEN s.tracking = 'triggers' THEN 'NOT EXISTS (SELECT FROM consumed WHERE consumed.keys IS NULL AND consumed.trigger_oid = ANY ($1))' ELSE 'true' END,
-        schema)
+        schema,
+        CASE WHEN notes THEN format(
+$query$, noted AS (
+        INSERT INTO %I.changed (customer_id)
+        SELECT coalesce(difference.customer_id, difference.old_id) FROM difference WHERE coalesce(difference.customer_id, difference.old_id) IS NOT NULL
+    )$query$, schema) ELSE '' END)
         INTO rows_read, source_rows, bad_rows, rows_without_customer, changed, is_enough
         USING triggers;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.merge_changes(name, customer_tier.program_settings, oid[], text) IS
-    'internal: bring the histories of customers who changed in line with the source; is_enough is false when everybody may have changed meanwhile';
+COMMENT ON FUNCTION customer_tier.merge_changes(name, customer_tier.program_settings, oid[], text, boolean) IS
+    'internal: bring the histories of customers who changed in line with the source, and with notes write down in <schema>.changed whose changed; is_enough is false when everybody may have changed meanwhile';
