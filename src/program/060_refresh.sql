@@ -170,6 +170,9 @@ BEGIN
     PERFORM customer_tier.remember_build(schema, run_id, plan.build = 'full', to_jsonb(plan) || to_jsonb(m));
     PERFORM customer_tier.note_repeat(schema, run_id, notes);
     PERFORM customer_tier.analyze_if_changed(format('%I.history', schema)::regclass, m.changed);
+    IF notes THEN
+        EXECUTE format('ANALYZE %I.changed', schema);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION customer_tier.refresh_history(name, bigint) IS 'internal: read the source into the histories, and stop when too many of its rows are bad';
