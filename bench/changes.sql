@@ -39,7 +39,7 @@ $$;
 
 INSERT INTO bench.topic VALUES
 	('changes', 4, 'A refresh of what changed against a full one', 'wall',
-	 'Triggers write down what changes in a table with a primary key and an index on the customer. New orders: as many as a fiftieth of the customers, of 15 customers in a thousand (20,000 of 15,000 of a million), in one statement, added to the histories as they were written down. Corrected orders: one each of 15 customers in a thousand, all orders of whom are read again through the index. The refreshes of the next day rate everybody as of another day; nothing new on the same day has nothing to do, and is to be below a second.'),
+	 'Triggers write down what changes in a table with a primary key and an index on the customer. New orders: as many as a fiftieth of the customers, of 15 customers in a thousand (20,000 of 15,000 of a million), in one statement, added to the histories as they were written down. Corrected orders: one each of 15 customers in a thousand, all orders of whom are read again through the index. The refreshes of the next day rate everybody as of another day, and so does one of the same day, for everybody is measured beside the others; on frozen scales it rates only those whose orders are new. Nothing new on the same day has nothing to do, and is to be below a second.'),
 	('part', 5, 'Their history part', 'wall',
 	 'Phase "read" of the refreshes above, as <schema>.run has it: from the orders to the stored histories. Against histories() of all orders, stored and indexed, on the same day (first table).');
 INSERT INTO bench.cases (topic, side, variant, settings, query, setup, after) VALUES
@@ -49,6 +49,9 @@ INSERT INTO bench.cases (topic, side, variant, settings, query, setup, after) VA
 	 'SELECT bench.new_orders(bench.published(1)); CHECKPOINT', 'SELECT bench.keep_phases(''tracked'')'),
 	('changes', 'new orders, same day', 'same day', :'ours', 'CALL customer_tier.refresh(''tracked'', bench.published())',
 	 'SELECT bench.new_orders(bench.published()); CHECKPOINT', 'SELECT bench.keep_phases(''tracked'')'),
+	('changes', 'new orders, frozen scales', 'same day', :'ours', 'CALL customer_tier.refresh(''tracked'', bench.published())',
+	 'UPDATE tracked.scorecard SET frozen_scale = true; CALL customer_tier.refresh(''tracked'', bench.published()); SELECT bench.new_orders(bench.published()); CHECKPOINT',
+	 'SELECT bench.keep_phases(''tracked''); UPDATE tracked.scorecard SET frozen_scale = false'),
 	('changes', 'corrected orders', 'next day', :'ours', 'CALL customer_tier.refresh(''tracked'', bench.published(1))',
 	 'SELECT bench.correct_orders(); CHECKPOINT', 'SELECT bench.keep_phases(''tracked'')'),
 	('changes', 'nothing new, next day', 'next day', :'ours', 'CALL customer_tier.refresh(''tracked'', bench.published(1))', 'CHECKPOINT', 'SELECT bench.keep_phases(''tracked'')'),
@@ -57,7 +60,7 @@ INSERT INTO bench.cases (topic, side, variant, part_of, phase)
 	SELECT 'part', side, variant, topic, 'read' FROM bench.cases WHERE topic = 'changes' AND side IN ('full refresh', 'new orders', 'corrected orders') ORDER BY id;
 INSERT INTO bench.ratio
 	SELECT 'changes', n, side, 'changes', 'full refresh', CASE WHEN n = 1 AND customers >= 1000000 THEN 0.6 END
-	FROM bench.run, unnest('{"new orders","new orders, same day","corrected orders","nothing new, next day","nothing new, same day"}'::text[]) WITH ORDINALITY AS s (side, n)
+	FROM bench.run, unnest('{"new orders","new orders, same day","new orders, frozen scales","corrected orders","nothing new, next day","nothing new, same day"}'::text[]) WITH ORDINALITY AS s (side, n)
 	UNION ALL
 	SELECT 'part', n, side, 'built', 'histories(), stored and indexed', CASE WHEN n = 1 AND customers >= 1000000 THEN 0.2 END
 	FROM bench.run, unnest('{"new orders","corrected orders","full refresh"}'::text[]) WITH ORDINALITY AS s (side, n);
