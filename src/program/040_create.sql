@@ -90,6 +90,11 @@ CREATE TABLE %1$I.run (
     purchase_model_id bigint,
     spend_model_id bigint,
     model_problem text,
+    rated_as_of date,
+    churn_days int,
+    horizon_days int,
+    annual_discount numeric,
+    margin numeric,
     error_code text,
     error text,
     phases jsonb
@@ -147,6 +152,11 @@ COMMENT ON COLUMN %1$I.run.score_decile_counts IS 'customers in each of the ten 
 COMMENT ON COLUMN %1$I.run.purchase_model_id IS 'the purchase model its ratings are made with, a row of model';
 COMMENT ON COLUMN %1$I.run.spend_model_id IS 'the spend model its ratings are made with, a row of model';
 COMMENT ON COLUMN %1$I.run.model_problem IS 'why p_alive, expected_purchases, clv and the like are NULL; NULL when there are models for all of them';
+COMMENT ON COLUMN %1$I.run.rated_as_of IS 'the day of what rating stores, to which the view ratings predicts: as_of, unless rewind_tiers() has taken that back since';
+COMMENT ON COLUMN %1$I.run.churn_days IS 'churn_days of the settings, when it began: p_active looks so many days ahead';
+COMMENT ON COLUMN %1$I.run.horizon_days IS 'horizon_days of the settings, when it began: expected_purchases and clv look so many days ahead';
+COMMENT ON COLUMN %1$I.run.annual_discount IS 'annual_discount of the settings, when it began: yearly rate at which clv discounts';
+COMMENT ON COLUMN %1$I.run.margin IS 'margin of the settings, when it began: share of the revenue that clv counts, of customers whose rating has no margin of its own';
 COMMENT ON COLUMN %1$I.run.error_code IS 'SQLSTATE of the failure';
 COMMENT ON COLUMN %1$I.run.error IS 'message of the failure';
 COMMENT ON COLUMN %1$I.run.phases IS 'what each phase took, as far as the run came: {"read": {"seconds": 2.104, "rows": 21700000}, ...}; rows are those of the source when reading, buyers when measuring, ratings changed when publishing';
@@ -174,11 +184,8 @@ CREATE TABLE %1$I.rating (
     m_score int,
     segment text,
     lifecycle_stage text NOT NULL,
-    p_alive numeric(5,4),
-    p_active numeric(5,4),
-    expected_purchases numeric,
-    expected_spend numeric,
-    clv numeric,
+    repeat_mean float8,
+    margin numeric,
     score numeric(7,4),
     grade text,
     tier text NOT NULL,
@@ -200,6 +207,8 @@ CREATE TABLE %1$I.rating (
     coverage numeric(5,4) NOT NULL,
     outside_values float8[]
 ) WITH (fillfactor = 50);
+COMMENT ON COLUMN %1$I.rating.repeat_mean IS 'mean net amount of the purchase days after the first, in currency units, 0 when there is none: what models of spend read, see customer_tier.btyd(); NULL for a prospect';
+COMMENT ON COLUMN %1$I.rating.margin IS 'share of the revenue that was earned, as clv counts it; NULL without a margin column (settings): that of the run';
 COMMENT ON COLUMN %1$I.rating.terms_id IS 'terms (tier_terms) under which the tier was granted';
 COMMENT ON COLUMN %1$I.rating.up_runs IS 'runs in a row in which a higher tier''s rule held, while they are not enough';
 COMMENT ON COLUMN %1$I.rating.up_since IS 'the first of these';
@@ -207,7 +216,7 @@ COMMENT ON COLUMN %1$I.rating.down_runs IS 'failing runs in a row, while they ar
 COMMENT ON COLUMN %1$I.rating.down_since IS 'the first of these';
 COMMENT ON COLUMN %1$I.rating.state_before IS 'customer_tier.tier_state before this day, so that the day can be run again; NULL = the same as now, or none';
 COMMENT ON COLUMN %1$I.rating.outside_values IS 'values of the dimensions that come from relations, in the order of run_dimension, as the last refresh saw them; NULL when there are none';
-COMMENT ON TABLE %1$I.rating IS 'what is stored of the ratings; read the view ratings, which adds the day and the labels';
+COMMENT ON TABLE %1$I.rating IS 'what is stored of the ratings: what changes only when a customer buys, moves, or crosses a cut point; read the view ratings, which adds the day, the predictions and the labels';
 $ddl$, schema, key_type);
     PERFORM customer_tier.create_tracking_table(schema);
     PERFORM customer_tier.create_tier_tables(schema, key_type);
@@ -245,11 +254,11 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         ('lifecycle_stage', true, 'prospect = no order; new = one purchase day, within churn_days; active = more likely than not to buy within churn_days (p_active >= 0.5), or bought within them and p_active >= 0.1; at_risk = neither active nor churned; churned = p_active below 0.1 and no purchase within churn_days. Without a model the last churn_days count as active, those before as at_risk, what is older as churned'),
         ('lifecycle_label', false, 'English label of the stage'),
         ('lifecycle_label_zh', false, 'Chinese label of the stage'),
-        ('p_alive', true, 'probability that the customer has not dropped out, 0..1; NULL for a prospect and without a purchase model'),
-        ('p_active', true, 'probability of a purchase within churn_days (settings), 0..1; NULL for a prospect and without a purchase model'),
-        ('expected_purchases', true, 'expected days with a purchase within horizon_days (settings); NULL for a prospect and without a purchase model'),
-        ('expected_spend', true, 'expected amount of a day with a purchase, in currency units; NULL for a prospect, without a spend model, and where it cannot be told: repeat purchases of a net amount of 0 or less, or none while the model has no mean (q <= 1)'),
-        ('clv', true, 'value of the purchases expected within horizon_days, discounted, times the margin (settings; with a margin column that of the customer), in currency units; NULL when expected_purchases or expected_spend is'),
+        ('p_alive', false, 'probability that the customer has not dropped out, 0..1; NULL for a prospect and without a purchase model'),
+        ('p_active', false, 'probability of a purchase within churn_days (settings), 0..1; NULL for a prospect and without a purchase model'),
+        ('expected_purchases', false, 'expected days with a purchase within horizon_days (settings); NULL for a prospect and without a purchase model'),
+        ('expected_spend', false, 'expected amount of a day with a purchase, in currency units; NULL for a prospect, without a spend model, and where it cannot be told: repeat purchases of a net amount of 0 or less, or none while the model has no mean (q <= 1)'),
+        ('clv', false, 'value of the purchases expected within horizon_days, discounted, times the margin (settings; with a margin column that of the customer), in currency units; NULL when expected_purchases or expected_spend is'),
         ('score', true, 'score 0..100: the weighted mean of the points in the dimensions of the scorecard, or what else scorecard.combination says; NULL for a prospect, and where a dimension that asks for it has no value'),
         ('grade', true, 'code of the grade; NULL without a score, and where coverage is below scorecard.min_coverage'),
         ('grade_label', false, 'English label of the grade'),

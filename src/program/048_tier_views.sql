@@ -66,6 +66,8 @@ DECLARE
     day_before constant text := format('(SELECT published.previous_as_of FROM %I.run AS published WHERE published.is_current)', schema);
     known text := customer_tier.known_tiers_query(schema);
     reasons text := customer_tier.reasons_query();
+    published text := customer_tier.published_query(schema);
+    clv text := customer_tier.published_prediction(schema, 'clv');
     key_column record;
     key_type text;
     equality text;
@@ -86,7 +88,7 @@ WITH known AS (
         %2$s
      ), member AS (
         SELECT rating.tier, max(rating.tier_rank) AS tier_rank, count(*) AS members, sum(rating.revenue) AS revenue,
-               avg(rating.score) AS average_score, sum(rating.clv) AS clv, avg(rating.clv) AS average_clv
+               avg(rating.score) AS average_score
           FROM %1$I.rating
          GROUP BY rating.tier
      ), before AS (
@@ -106,8 +108,8 @@ SELECT coalesce(known.tier_rank, member.tier_rank, before.tier_rank) AS tier_ran
        coalesce(member.revenue, 0) AS revenue,
        round(coalesce(member.revenue, 0) / nullif(sum(member.revenue) OVER (), 0), 4) AS revenue_share,
        round(member.average_score, 4) AS average_score,
-       member.clv,
-       round(member.average_clv, 4) AS average_clv,
+       predicted.clv,
+       round(predicted.average_clv, 4) AS average_clv,
        CASE WHEN %3$s IS NOT NULL THEN coalesce(before.members, 0) END AS members_before,
        CASE WHEN %3$s IS NOT NULL THEN coalesce(member.members, 0) - coalesce(before.members, 0) END AS change
   FROM (SELECT known.code AS tier FROM known WHERE known.is_present
@@ -116,9 +118,14 @@ SELECT coalesce(known.tier_rank, member.tier_rank, before.tier_rank) AS tier_ran
   LEFT JOIN known ON known.code = listed.tier
   LEFT JOIN member ON member.tier = listed.tier
   LEFT JOIN before ON before.tier = listed.tier
+  -- apart, so that who does not ask for it does not wait for it
+  LEFT JOIN (SELECT rating.tier, sum(%4$s) AS clv, avg(%4$s) AS average_clv
+               FROM %1$I.rating
+               LEFT JOIN %5$s AS published ON true
+              GROUP BY rating.tier) AS predicted ON predicted.tier = listed.tier
   LEFT JOIN %1$I.tier ON tier.code = listed.tier;
 COMMENT ON VIEW %1$I.tiers IS 'the tiers of the published run, one row each, also empty ones; and tiers that are no more but were held at the run before';
-$ddl$, schema, known, day_before);
+$ddl$, schema, known, day_before, clv, published);
 
     PERFORM customer_tier.put_function(schema, 'tiers', 'day date',
         'TABLE(tier_rank integer, tier text, tier_label text, tier_label_zh text, colour text, members bigint, share numeric, revenue numeric, revenue_share numeric)', attributes,
@@ -275,13 +282,14 @@ SELECT rating.customer_id,
        rating.score_to_stay,
        rating.amount_to_stay,
        rating.revenue,
-       rating.clv
+       %4$s AS clv
   FROM %1$I.rating
+  LEFT JOIN %5$s AS published ON true
   LEFT JOIN %1$I.tier ON tier.code = rating.tier
   LEFT JOIN %2$s AS reason (reason, label, label_zh) ON reason.reason = rating.tier_reason
  WHERE rating.drops_on IS NOT NULL;
 COMMENT ON VIEW %1$I.at_risk_of_downgrade IS 'who is failing and will drop if nothing changes: when, and what would save the tier';
-$ddl$, schema, reasons, this_day);
+$ddl$, schema, reasons, this_day, clv, published);
     PERFORM customer_tier.put_function(schema, 'at_risk_of_downgrade', 'until date',
         format('TABLE(customer_id %s, tier text, tier_label text, tier_label_zh text, tier_since date, tier_reason text, reason_label text, reason_label_zh text, failing_since date, failing_runs integer, drops_on date, days_left integer, score numeric, score_to_stay numeric, amount_to_stay numeric, revenue numeric, clv numeric)', key_type), attributes,
         format(E'\n    SELECT risk.* FROM %I.at_risk_of_downgrade AS risk WHERE risk.drops_on <= until\n', schema),
@@ -303,11 +311,12 @@ $query$SELECT rating.customer_id,
        rating.amount_to_next_tier,
        rating.tier_reason = 'waiting' AS is_waiting,
        rating.revenue,
-       rating.clv
+       %3$s AS clv
   FROM %1$I.rating
+  LEFT JOIN %4$s AS published ON true
   JOIN (%2$s) AS next ON next.is_present AND next.tier_rank = rating.tier_rank + 1
   LEFT JOIN %1$I.tier ON tier.code = rating.tier
-  LEFT JOIN %1$I.tier AS higher ON higher.code = next.code$query$, schema, known);
+  LEFT JOIN %1$I.tier AS higher ON higher.code = next.code$query$, schema, known, clv, published);
     EXECUTE format(
 $ddl$
 CREATE VIEW %1$I.near_upgrade AS

@@ -10,6 +10,7 @@
 --   rate_one(customer, as_of), rated_one(customer)
 --                           the same of one customer: now, or as published
 --   rated_on(run_id)        the published values on another run's scales
+--   p_alive(...) ... clv()  what the view ratings predicts with
 --
 -- All numbers of the settings and the scorecard stand in them as literals, and
 -- the rules of tiers are those kept in tier_terms: what is edited between two
@@ -113,7 +114,7 @@ BEGIN
         'the dimensions of the scorecard, measured as of a day over everyone who has ordered: their scales and how their values are distributed; with run_id on that run''s models');
 
     PERFORM customer_tier.put_query(s, 'points', 'as_of date, run_id bigint DEFAULT NULL::bigint',
-        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, refund_rate double precision, frequency double precision, monetary double precision, p_alive numeric, p_active numeric, expected_purchases numeric, expected_spend numeric, clv numeric, dimension_values double precision[], dimension_points double precision[], coverage numeric, is_rated boolean, history customer_tier.purchase_history)', key_type),
+        format('TABLE(customer_id %s, first_day date, last_day date, recency_days integer, orders bigint, purchase_days integer, revenue numeric, refunded numeric, average_order numeric, refund_rate double precision, frequency double precision, monetary double precision, p_alive numeric, p_active numeric, expected_purchases numeric, expected_spend numeric, clv numeric, dimension_values double precision[], dimension_points double precision[], coverage numeric, is_rated boolean, repeat_mean double precision, margin double precision, history customer_tier.purchase_history)', key_type),
         'STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off',
         customer_tier.points_query(schema, s, key_type, format('%I.features(points.as_of)', schema), 'points.as_of', 'points.run_id'),
         'everyone''s values in the dimensions of the scorecard, and the points 0..100 they are worth, in the order of the dimensions');
@@ -126,6 +127,7 @@ BEGIN
         'the ratings as of any day, from the histories and the relations of the scorecard; with run_id on that run''s cut points, scales and models, without one on cut points and scales of the day itself and the newest models fitted by then. Tiers go on from the published ones for their day and later, and are those of a first evaluation for earlier days. Writes nothing');
     PERFORM customer_tier.compile_one(schema, s, key_type, rating_row);
 
+    PERFORM customer_tier.put_predictions(schema);
     IF to_regclass(format('%I.ratings', schema)) IS NULL THEN
         PERFORM customer_tier.create_views(schema);
     END IF;
@@ -175,6 +177,9 @@ DECLARE
     people text := customer_tier.people(schema, s, as_of, only_changed);
 BEGIN
     s.part := CASE output WHEN 'changes' THEN 'rows' WHEN 'constants' THEN 'constants' END;
+    IF output <> 'ratings' THEN
+        s.predictions := customer_tier.needed_predictions(schema, s, true);
+    END IF;
     -- The text of points(), not a call: nothing of it is put down in between.
     RETURN customer_tier.rate_query(schema, s, format('(%s)', customer_tier.points_query(schema, s, key_type, people, as_of, run_id)), as_of, run_id, true, output,
         CASE output WHEN 'constants' THEN customer_tier.points_ctes(schema, s, key_type, people, as_of, run_id) || ', ' ELSE '' END);
@@ -331,11 +336,11 @@ SELECT rating.customer_id,
        rating.lifecycle_stage,
        stage.label AS lifecycle_label,
        stage.label_zh AS lifecycle_label_zh,
-       rating.p_alive,
-       rating.p_active,
-       rating.expected_purchases,
-       rating.expected_spend,
-       rating.clv,
+       CAST(%3$s AS numeric(5,4)) AS p_alive,
+       CAST(%4$s AS numeric(5,4)) AS p_active,
+       %5$s AS expected_purchases,
+       %6$s AS expected_spend,
+       %7$s AS clv,
        rating.score,
        rating.grade,
        coalesce(grade.label, rating.grade) AS grade_label,
@@ -354,7 +359,7 @@ SELECT rating.customer_id,
        rating.drops_on,
        rating.coverage
   FROM %1$I.rating
-  LEFT JOIN %1$I.run AS published ON published.is_current
+  LEFT JOIN %2$s AS published ON true
   LEFT JOIN %1$I.segment ON segment.code = rating.segment
   LEFT JOIN %1$I.tier ON tier.code = rating.tier
   LEFT JOIN %1$I.grade ON grade.code = rating.grade
@@ -362,7 +367,9 @@ SELECT rating.customer_id,
                     ('at_risk', 'At risk', '流失风险客户'), ('churned', 'Churned', '流失客户')) AS stage (code, label, label_zh)
     ON stage.code = rating.lifecycle_stage;
 COMMENT ON VIEW %1$I.ratings IS 'the ratings of the run published last, one row a customer';
-$ddl$, schema);
+$ddl$, schema, customer_tier.published_query(schema),
+        customer_tier.published_prediction(schema, 'p_alive'), customer_tier.published_prediction(schema, 'p_active'), customer_tier.published_prediction(schema, 'expected_purchases'),
+        customer_tier.published_prediction(schema, 'expected_spend'), customer_tier.published_prediction(schema, 'clv'));
     EXECUTE (SELECT string_agg(format('COMMENT ON COLUMN %I.ratings.%I IS %L;', schema, c.column_name, c.explanation), E'\n')
                FROM customer_tier.rating_columns() c);
 END

@@ -47,20 +47,16 @@ $query$               -- No model is asked for.
                CAST(NULL AS numeric) AS p_alive, CAST(NULL AS numeric) AS p_active, CAST(NULL AS numeric) AS expected_purchases,
                CAST(NULL AS numeric) AS expected_spend, CAST(NULL AS numeric) AS clv$query$;
     END IF;
-    RETURN format(
-$query$               -- Times in weeks; a yearly rate d discounts by ln(1 + d) a year of 365.25 days.
-               round(CAST(customer_tier.p_alive(%4$s, features.repeats, features.last_at, features.age) AS numeric), 4) AS p_alive,
-               round(CAST(customer_tier.p_active(%4$s, %1$s / 7.0, features.repeats, features.last_at, features.age) AS numeric), 4) AS p_active,
-               round(CAST(customer_tier.expected_purchases(%4$s, %2$s / 7.0, features.repeats, features.last_at, features.age) AS numeric), 4) AS expected_purchases,
-               round(CAST(customer_tier.expected_spend(%5$s, features.repeats, features.repeat_mean) AS numeric), 2) AS expected_spend,
-               round(CAST(features.margin AS numeric)
-                     * CAST(customer_tier.clv(%4$s, %5$s, %2$s / 7.0,
-                                              ln(1 + CAST(%3$s AS double precision)) / (365.25 / 7),
-                                              features.repeats, features.last_at, features.age, features.repeat_mean) AS numeric), 2) AS clv$query$,
-        s.churn_days, s.horizon_days, s.annual_discount, customer_tier.run_constant(s, 'model.purchase'), customer_tier.run_constant(s, 'model.spend'));
+    RETURN (SELECT E'               -- Times in weeks; a yearly rate d discounts by ln(1 + d) a year of 365.25 days.\n'
+                   || string_agg(format('               %s AS %I', CASE WHEN s.predictions IS NULL OR p.name = ANY (s.predictions)
+                          THEN customer_tier.prediction(p.name, 'customer_tier', customer_tier.run_constant(s, 'model.purchase'), customer_tier.run_constant(s, 'model.spend'),
+                                   s.churn_days || ' / 7.0', s.horizon_days || ' / 7.0', customer_tier.yearly_discount(s.annual_discount::text),
+                                   'features.repeats', 'features.last_at', 'features.age', 'features.repeat_mean', 'CAST(features.margin AS numeric)')
+                          ELSE 'CAST(NULL AS numeric)' END, p.name), E',\n' ORDER BY p.n)
+              FROM unnest(customer_tier.predictions()) WITH ORDINALITY AS p (name, n));
 END
 $$;
-COMMENT ON FUNCTION customer_tier.predictions_query(customer_tier.program_settings) IS 'internal: what <schema>.rate predicts of a customer, as columns of a query';
+COMMENT ON FUNCTION customer_tier.predictions_query(customer_tier.program_settings) IS 'internal: what <schema>.rate predicts of a customer, as columns of a query; NULL where a refresh has no use for it';
 
 CREATE FUNCTION customer_tier.fit_model(schema name, as_of date, complete_from date, model text, penalty float8,
     OUT fitted jsonb, OUT problem text)
@@ -222,6 +218,9 @@ BEGIN
     IF customer_tier.is_repeat(schema, run_id) THEN
         RETURN;
     END IF;
+    -- What its predictions are made of, whatever is edited later.
+    EXECUTE format('UPDATE %I.run SET rated_as_of = run.as_of, churn_days = $2, horizon_days = $3, annual_discount = $4, margin = $5 WHERE run.run_id = $1', schema)
+        USING run_id, s.churn_days, s.horizon_days, s.annual_discount, s.margin;
     IF coalesce(s.purchase_model, 'none') = 'none' THEN
         EXECUTE format('UPDATE %I.run SET model_problem = ''the settings ask for no purchase model'' WHERE run.run_id = $1', schema) USING run_id;
         RETURN;

@@ -237,7 +237,10 @@ DECLARE
     outside record;
     dimension_values text;
 BEGIN
-    IF NOT all_predictions AND NOT EXISTS (SELECT FROM customer_tier.card(schema, s.what_if) c WHERE c.needs_model) THEN
+    IF NOT all_predictions THEN
+        s.predictions := customer_tier.needed_predictions(schema, s, false);
+    END IF;
+    IF s.predictions = '{}' THEN
         s.purchase_model := 'none';
     END IF;
     IF published IS NOT NULL THEN
@@ -401,7 +404,7 @@ $query$
                 WHEN array_position(valued.dimension_values, NULL) IS NULL THEN 1.0000
                 ELSE round(CAST((%3$s) / %4$s AS numeric), 4) END AS coverage,
            %5$s AS is_rated,
-           valued.history
+           valued.repeat_mean, valued.margin, valued.history
       FROM valued
 $query$,
         customer_tier.points_ctes(schema, s, key_type, people, as_of, run_id, one_key, published),

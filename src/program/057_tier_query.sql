@@ -156,7 +156,8 @@ $query$
            CASE WHEN (moved.move).reason IN ('override', 'locked') THEN moved.override_by ELSE 'rules' END AS moved_by%2$s
       FROM moved
 $query$, grades,
-        CASE WHEN with_kept THEN ', ' || (SELECT string_agg(format('moved.%I', 'kept_' || c), ', ') FROM unnest(columns) c) || ', (moved.move).as_before' ELSE '' END);
+        CASE WHEN with_kept THEN ', ' || (SELECT string_agg(format('moved.%I', 'kept_' || c), ', ') FROM unnest(columns) c) || ', (moved.move).as_before, moved.repeat_mean, '
+            || CASE WHEN s.margin_column IS NULL THEN 'CAST(NULL AS numeric)' ELSE 'CAST(moved.margin AS numeric)' END || ' AS margin' ELSE '' END);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.tier_query(name, customer_tier.program_settings, text, text, boolean, text, text[]) IS

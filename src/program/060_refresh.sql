@@ -202,8 +202,8 @@ COMMENT ON FUNCTION customer_tier.refresh_measure(name, bigint) IS 'internal: me
 CREATE FUNCTION customer_tier.published_columns() RETURNS name[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     -- What changes most often comes first: by it a row is seen to differ.
-    SELECT CAST('{score,clv,expected_purchases,p_active,p_alive,last_day,first_day,orders,purchase_days,revenue,refunded,average_order,r_score,f_score,m_score,segment,lifecycle_stage,'
-        'expected_spend,grade,tier,tier_rank,tier_since,previous_tier,tier_reason,score_to_next_tier,amount_to_next_tier,score_to_stay,amount_to_stay,drops_on,coverage,'
+    SELECT CAST('{score,last_day,first_day,orders,purchase_days,revenue,refunded,average_order,repeat_mean,margin,r_score,f_score,m_score,segment,lifecycle_stage,'
+        'grade,tier,tier_rank,tier_since,previous_tier,tier_reason,score_to_next_tier,amount_to_next_tier,score_to_stay,amount_to_stay,drops_on,coverage,'
         'terms_id,up_runs,up_since,down_runs,down_since,state_before,outside_values}' AS name[])
 $$;
 COMMENT ON FUNCTION customer_tier.published_columns() IS 'internal: the columns of <schema>.rating that a refresh compares and writes';
