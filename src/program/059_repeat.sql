@@ -35,7 +35,7 @@ $query$
     SELECT EXISTS (SELECT FROM %1$I.run AS this, %1$I.run AS current, %1$I.scorecard
                     WHERE this.run_id = $1 AND NOT this.full_build AND scorecard.frozen_scale
                       AND current.is_current AND current.has_scales AND current.buyers > 0
-                      AND current.as_of = this.as_of AND current.as_of_is_default = this.as_of_is_default)
+                      AND current.as_of = this.as_of AND current.rated_as_of = this.as_of AND current.as_of_is_default = this.as_of_is_default)
 $query$, schema) INTO answer USING run_id;
     -- Shares and capacities are everybody's business.
     RETURN answer AND NOT customer_tier.program_has_limits(schema) AND NOT (customer_tier.program_settings(schema)).is_distributed;
@@ -53,7 +53,9 @@ $query$
            is_repeat = NOT run.full_build AND run.histories_changed = 0
                        AND EXISTS (SELECT FROM %1$I.run AS current
                                     WHERE current.is_current AND current.as_of = run.as_of AND current.configuration = $2 AND current.has_scales
-                                      AND current.as_of_is_default = run.as_of_is_default),
+                                      AND current.as_of_is_default = run.as_of_is_default
+                                      -- not what rewind_tiers() left, whose numbers are of a later day
+                                      AND current.rated_as_of = run.as_of),
            is_partial = $3 AND run.build = 'changes' AND run.histories_changed > 0
                         AND EXISTS (SELECT FROM %1$I.run AS current WHERE current.is_current AND current.configuration = $2)
      WHERE run.run_id = $1
