@@ -10,8 +10,8 @@
 --   prediction()            the SQL of one prediction, of whatever names its inputs
 --                           have: rate() and the view have it from here, so that
 --                           they agree to the last digit
---   published_query()       what all customers of the published run have in common
---   published_prediction()  a prediction of a row of rating, beside that query
+--   published_join()        joins rating with what all its rows have in common
+--   published_prediction()  a prediction of a row of rating, so joined
 
 CREATE FUNCTION customer_tier.stored_p_alive(model jsonb, frequency double precision, recency double precision, age double precision) RETURNS double precision
     AS 'MODULE_PATHNAME', 'clv_p_alive' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
@@ -65,12 +65,16 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION customer_tier.yearly_discount(text) IS 'internal: the SQL of a yearly rate d as a continuous one a week: ln(1 + d) a year of 365.25 days';
 
-CREATE FUNCTION customer_tier.published_query(schema name) RETURNS text
+CREATE FUNCTION customer_tier.published_join(schema name) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- OFFSET '0': worked out once, and what nobody asks for not at all; the
-    -- models neither, which are then not even joined.
+    -- models neither, which are then not even joined.  The condition always
+    -- holds: by a condition that can be hashed parallel workers join, too;
+    -- without one (before PostgreSQL 18) the leader does it alone, and with it
+    -- all predictions.
     SELECT format(
-$query$(SELECT run.as_of,
+$query$LEFT JOIN (SELECT run.is_current,
+                    run.as_of,
                     run.scores,
                     run.rated_as_of,
                     CAST(run.churn_days / 7.0 AS double precision) AS churn_weeks,
@@ -83,9 +87,9 @@ $query$(SELECT run.as_of,
                LEFT JOIN %1$I.model AS purchase ON purchase.model_id = run.purchase_model_id AND purchase.reason IS NULL
                LEFT JOIN %1$I.model AS spend ON spend.model_id = run.spend_model_id AND spend.reason IS NULL
               WHERE run.is_current
-             OFFSET '0')$query$, schema, customer_tier.yearly_discount('run.annual_discount'))
+             OFFSET '0') AS published ON published.is_current = (rating.orders >= 0)$query$, schema, customer_tier.yearly_discount('run.annual_discount'))
 $$;
-COMMENT ON FUNCTION customer_tier.published_query(name) IS 'internal: what the published run predicts with, at most one row';
+COMMENT ON FUNCTION customer_tier.published_join(name) IS 'internal: the SQL that joins <schema>.rating with "published": what the published run predicts with, at most one row';
 
 CREATE FUNCTION customer_tier.published_prediction(schema name, name text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -97,7 +101,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
         '(published.rated_as_of - rating.first_day) / CAST(7 AS double precision)',
         'rating.repeat_mean', 'coalesce(rating.margin, published.margin)')
 $$;
-COMMENT ON FUNCTION customer_tier.published_prediction(name, text) IS 'internal: the SQL of a prediction of a row of <schema>.rating joined with "published", the row of published_query()';
+COMMENT ON FUNCTION customer_tier.published_prediction(name, text) IS 'internal: the SQL of a prediction of a row of <schema>.rating with published_join()';
 
 CREATE FUNCTION customer_tier.put_predictions(schema name) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

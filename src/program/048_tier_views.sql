@@ -66,7 +66,7 @@ DECLARE
     day_before constant text := format('(SELECT published.previous_as_of FROM %I.run AS published WHERE published.is_current)', schema);
     known text := customer_tier.known_tiers_query(schema);
     reasons text := customer_tier.reasons_query();
-    published text := customer_tier.published_query(schema);
+    published text := customer_tier.published_join(schema);
     clv text := customer_tier.published_prediction(schema, 'clv');
     key_column record;
     key_type text;
@@ -121,7 +121,7 @@ SELECT coalesce(known.tier_rank, member.tier_rank, before.tier_rank) AS tier_ran
   -- apart, so that who does not ask for it does not wait for it
   LEFT JOIN (SELECT rating.tier, sum(%4$s) AS clv, avg(%4$s) AS average_clv
                FROM %1$I.rating
-               LEFT JOIN %5$s AS published ON true
+               %5$s
               GROUP BY rating.tier) AS predicted ON predicted.tier = listed.tier
   LEFT JOIN %1$I.tier ON tier.code = listed.tier;
 COMMENT ON VIEW %1$I.tiers IS 'the tiers of the published run, one row each, also empty ones; and tiers that are no more but were held at the run before';
@@ -284,7 +284,7 @@ SELECT rating.customer_id,
        rating.revenue,
        %4$s AS clv
   FROM %1$I.rating
-  LEFT JOIN %5$s AS published ON true
+  %5$s
   LEFT JOIN %1$I.tier ON tier.code = rating.tier
   LEFT JOIN %2$s AS reason (reason, label, label_zh) ON reason.reason = rating.tier_reason
  WHERE rating.drops_on IS NOT NULL;
@@ -313,7 +313,7 @@ $query$SELECT rating.customer_id,
        rating.revenue,
        %3$s AS clv
   FROM %1$I.rating
-  LEFT JOIN %4$s AS published ON true
+  %4$s
   JOIN (%2$s) AS next ON next.is_present AND next.tier_rank = rating.tier_rank + 1
   LEFT JOIN %1$I.tier ON tier.code = rating.tier
   LEFT JOIN %1$I.tier AS higher ON higher.code = next.code$query$, schema, known, clv, published);

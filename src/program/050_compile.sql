@@ -359,7 +359,7 @@ SELECT rating.customer_id,
        rating.drops_on,
        rating.coverage
   FROM %1$I.rating
-  LEFT JOIN %2$s AS published ON true
+  %2$s
   LEFT JOIN %1$I.segment ON segment.code = rating.segment
   LEFT JOIN %1$I.tier ON tier.code = rating.tier
   LEFT JOIN %1$I.grade ON grade.code = rating.grade
@@ -367,7 +367,7 @@ SELECT rating.customer_id,
                     ('at_risk', 'At risk', '流失风险客户'), ('churned', 'Churned', '流失客户')) AS stage (code, label, label_zh)
     ON stage.code = rating.lifecycle_stage;
 COMMENT ON VIEW %1$I.ratings IS 'the ratings of the run published last, one row a customer';
-$ddl$, schema, customer_tier.published_query(schema),
+$ddl$, schema, customer_tier.published_join(schema),
         customer_tier.published_prediction(schema, 'p_alive'), customer_tier.published_prediction(schema, 'p_active'), customer_tier.published_prediction(schema, 'expected_purchases'),
         customer_tier.published_prediction(schema, 'expected_spend'), customer_tier.published_prediction(schema, 'clv'));
     EXECUTE (SELECT string_agg(format('COMMENT ON COLUMN %I.ratings.%I IS %L;', schema, c.column_name, c.explanation), E'\n')

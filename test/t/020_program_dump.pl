@@ -174,8 +174,19 @@ is($other->safe_psql('alone', q{SET ROLE shopkeeper; SELECT customer_tier.adopt_
 
 ($status, $out, $err) = $node->psql('postgres', 'DROP EXTENSION customer_tier');
 like($err, qr/other objects depend on it/, 'the extension is not dropped under a program by accident');
+my $plain_columns = $node->safe_psql('postgres', q{SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = '"Retail".ratings'::regclass AND attname <> ALL (customer_tier.predictions())});
+my $plain = "SELECT string_agg((ROW($plain_columns))::text, E'\\n' ORDER BY customer_id) FROM \"Retail\".ratings";
+my $rows = $node->safe_psql('postgres', $plain);
+$node->safe_psql('postgres', q{CREATE VIEW queens AS SELECT customer_id, tier, clv FROM "Retail".ratings WHERE tier = 'queen'});
+my $tiers = q{SELECT string_agg((tier, tier_label, members, share, revenue)::text, E'\n' ORDER BY tier_rank) FROM "Retail".tiers};
+my $members = $node->safe_psql('postgres', $tiers);
+my $queens = $node->safe_psql('postgres', 'SELECT count(*), count(tier) FROM queens');
 $node->safe_psql('postgres', 'DROP EXTENSION customer_tier CASCADE');
-is($node->safe_psql('postgres', $ratings), $before{$ratings}, 'without the extension: the ratings are readable');
+is($node->safe_psql('postgres', $plain), $rows, 'without the extension: the ratings are readable');
+is($node->safe_psql('postgres', $tiers), $members, 'without the extension: and the tiers');
+is($node->safe_psql('postgres', 'SELECT count(*), count(tier) FROM queens'), $queens, 'without the extension: views over the ratings stay');
+($status, $out, $err) = $node->psql('postgres', 'SELECT customer_id, clv FROM queens');
+like($err, qr/customer_tier.* does not exist/, 'without the extension: but predictions are not to be had');
 is($node->safe_psql('postgres', $ledger), $before{$ledger}, 'without the extension: the ledger is readable');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM "Retail".model WHERE fitted->'params' ? 'r'}), '2', 'without the extension: the models are readable');
 $node->safe_psql('postgres', q{INSERT INTO orders (customer_id, at, amount) VALUES (7, '2031-01-01', 10); DELETE FROM orders WHERE at > '2030-01-01'});
@@ -185,7 +196,9 @@ $node->safe_psql(
 	INSERT INTO customer_tier.segment_map (map, priority, segment, label, label_zh, scores, r_from, r_to)
 	VALUES ('mine', 1, 'here', 'Here', '在', 4, 3, 4), ('mine', 2, 'gone', 'Gone', '去', 4, 1, 2)});
 is($node->safe_psql('postgres', q{SET ROLE shopkeeper; SELECT customer_tier.adopt_program('Retail')}), 'Retail', 'created again: adopted');
-is($node->safe_psql('postgres', $ratings), $before{$ratings}, 'created again: the ratings before any refresh');
+is($node->safe_psql('postgres', $ratings), $before{$ratings}, 'created again: the ratings before any refresh, with predictions');
+cmp_ok($node->safe_psql('postgres', 'SELECT count(clv) FROM queens'), '>', 0, 'created again: also in views over them');
+$node->safe_psql('postgres', 'DROP VIEW queens');
 goes_on($node, 'postgres', 'created again');
 $node->safe_psql('postgres', q{CALL customer_tier.refresh('Retail', '2024-06-30')});
 is_as_before($node, 'postgres', 'created again');

@@ -1,5 +1,5 @@
 # The ratings elsewhere: read on a hot standby, and published by logical
-# replication to a server that need not have the extension.
+# replication to a server with the extension, and to one without it.
 use strict;
 use warnings;
 
@@ -59,28 +59,47 @@ foreach my $call (q{CALL customer_tier.refresh('shop', '2024-03-31')}, q{BEGIN; 
 }
 is($standby->safe_psql('postgres', $ratings), $primary->safe_psql('postgres', $ratings), 'standby: nothing came of it');
 
-# ---- logical replication, to a server without the extension
+# ---- logical replication
 
-my $published = 'shop.rating, shop.run, shop.segment, shop.tier, shop.grade';
-my $dump = $primary->basedir . '/ratings.sql';
-$primary->safe_psql('postgres', "CREATE PUBLICATION ratings FOR TABLE $published");
+my @published = map { "shop.$_" } qw(rating run model segment tier grade);
+my $ready = q{SELECT count(*) = %s AND bool_and(srsubstate IN ('r', 's')) FROM pg_subscription_rel};
+my $connection = $primary->connstr('postgres') =~ s/'/''/gr;
+my @dump = ('pg_dump', '-h', $primary->host, '-p', $primary->port, '--schema-only', '--no-publications');
+$primary->safe_psql('postgres', 'CREATE PUBLICATION ratings FOR TABLE ' . join(', ', @published));
 is( $primary->safe_psql(
 		'postgres', q{
 		SELECT string_agg(c.relname, ', ' ORDER BY c.relname) FROM pg_publication_rel p JOIN pg_class c ON c.oid = p.prrelid
 		WHERE c.relreplident = 'd' AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)}),
-	'grade, rating, run, segment, tier', 'published tables are identified by their primary keys');
-$primary->command_ok([ 'pg_dump', '-h', $primary->host, '-p', $primary->port, '--schema-only', '--no-publications', (map { ('-t', $_) } split(/, /, "$published, shop.ratings")), '-f', $dump, 'postgres' ],
-	'their definitions are dumped');
+	'grade, model, rating, run, segment, tier', 'published tables are identified by their primary keys');
 
+# A subscriber with the extension has the view.
+my $whole = $primary->basedir . '/shop.sql';
+$primary->command_ok([ @dump, '-n', 'shop', '-f', $whole, 'postgres' ], 'the schema is dumped');
 my $subscriber = PostgreSQL::Test::Cluster->new('subscriber');
 $subscriber->init(allows_streaming => 'logical');
 $subscriber->start;
-$subscriber->safe_psql('postgres', 'CREATE SCHEMA shop');
-$subscriber->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', $subscriber->host, '-p', $subscriber->port, '-f', $dump, 'postgres' ], 'they can be created without the extension');
-is($subscriber->safe_psql('postgres', q{SELECT count(*) FROM pg_extension WHERE extname = 'customer_tier'}), '0', 'which is not there');
-$subscriber->safe_psql('postgres', sprintf(q{CREATE SUBSCRIPTION ratings CONNECTION '%s' PUBLICATION ratings}, $primary->connstr('postgres') =~ s/'/''/gr));
-$subscriber->poll_query_until('postgres', q{SELECT count(*) = 5 AND bool_and(srsubstate IN ('r', 's')) FROM pg_subscription_rel}) or die 'the tables are not copied';
-is($subscriber->safe_psql('postgres', $ratings), $primary->safe_psql('postgres', $ratings), 'subscriber: the ratings of the publisher');
+$subscriber->safe_psql('postgres', 'CREATE EXTENSION customer_tier');
+$subscriber->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', $subscriber->host, '-p', $subscriber->port, '-f', $whole, 'postgres' ], 'it can be created where the extension is');
+$subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION ratings CONNECTION '$connection' PUBLICATION ratings");
+$subscriber->poll_query_until('postgres', sprintf($ready, 6)) or die 'the tables are not copied';
+is($subscriber->safe_psql('postgres', $ratings), $primary->safe_psql('postgres', $ratings), 'subscriber: the ratings of the publisher, predictions, too');
+is($subscriber->safe_psql('postgres', q{SELECT count(clv) > 200 FROM shop.ratings}), 't', 'subscriber: which there are');
+
+# One without it has the table.
+my $stored = q{SELECT md5(string_agg(r::text, E'\n' ORDER BY customer_id)), count(*) FROM shop.rating r};
+my $tables = $primary->basedir . '/tables.sql';
+$primary->command_ok([ @dump, (map { ('-t', $_) } qw(shop.rating shop.run)), '-f', $tables, 'postgres' ], 'two tables are dumped');
+$primary->safe_psql('postgres', 'CREATE PUBLICATION stored FOR TABLE shop.rating, shop.run');
+my $plain = PostgreSQL::Test::Cluster->new('plain');
+$plain->init(allows_streaming => 'logical');
+$plain->start;
+$plain->safe_psql('postgres', 'CREATE SCHEMA shop');
+$plain->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', $plain->host, '-p', $plain->port, '-f', $tables, 'postgres' ], 'they can be created without the extension');
+is($plain->safe_psql('postgres', q{SELECT count(*) FROM pg_extension WHERE extname = 'customer_tier'}), '0', 'which is not there');
+$plain->safe_psql('postgres', "CREATE SUBSCRIPTION stored CONNECTION '$connection' PUBLICATION stored");
+$plain->poll_query_until('postgres', sprintf($ready, 2)) or die 'the tables are not copied';
+is($plain->safe_psql('postgres', $stored), $primary->safe_psql('postgres', $stored), 'subscriber without the extension: what is stored');
+is($plain->safe_psql('postgres', 'SELECT as_of FROM shop.run WHERE is_current'), '2024-03-31', 'subscriber without the extension: and of which day');
 
 # The next refresh: inserts, updates and deletes, in one transaction.
 $subscriber->safe_psql(
@@ -99,11 +118,12 @@ $primary->safe_psql(
 	INSERT INTO orders SELECT n, date '2024-04-03', 700 FROM generate_series(290, 320) n;
 	UPDATE shop.segment SET label = 'Best of all' WHERE code = 'champions'});
 $primary->safe_psql('postgres', q{CALL customer_tier.refresh('shop', '2024-04-05')});
-$primary->wait_for_catchup('ratings');
+$primary->wait_for_catchup($_) foreach qw(ratings stored);
 is($subscriber->safe_psql('postgres', $ratings), $primary->safe_psql('postgres', $ratings), 'subscriber: those of the next refresh, with rows that came and went');
 is($subscriber->safe_psql('postgres', q{SELECT count(DISTINCT c.xact), (SELECT count(*) FROM seen), count(DISTINCT s.as_of), count(*) > 100 FROM changed c JOIN seen s USING (xact)}),
 	'1|1|1|t', 'subscriber: they came in one transaction');
 is($subscriber->safe_psql('postgres', q{SELECT count(*) FROM shop.ratings WHERE segment_label = 'Best of all'}),
 	$primary->safe_psql('postgres', q{SELECT count(*) FROM shop.ratings WHERE segment_label = 'Best of all'}), 'subscriber: labels, too');
+is($plain->safe_psql('postgres', $stored), $primary->safe_psql('postgres', $stored), 'subscriber without the extension: those of the next refresh');
 
 done_testing();
