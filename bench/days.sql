@@ -1,5 +1,6 @@
 -- Thirty days on which nothing new comes: what is written all the same, and by how
--- much the ratings grow.  Expects :people.  Autovacuum is off on this server.
+-- much the ratings grow; also where a prediction, which moves for everyone every
+-- day, is a dimension of the score.  Expects :people.  Autovacuum is off on this server.
 
 \set ours 'SET max_parallel_workers_per_gather = 2; SET jit = off; SET work_mem = ''1GB''; SET maintenance_work_mem = ''256MB'';'
 
@@ -19,10 +20,11 @@ BEGIN
 END $$;
 
 SELECT bench.make_program(p, CASE WHEN p LIKE 'model%' THEN 'mbg/nbd' ELSE 'none' END, 'public.quiet', 'triggers')
-FROM unnest('{plain,plain_swept,model,model_swept}'::text[]) p;
+FROM unnest('{plain,plain_swept,model,model_swept,model_scored}'::text[]) p;
+SELECT customer_tier.set_scorecard('model_scored', (SELECT jsonb_agg(jsonb_build_object('feature', f)) FROM unnest('{recency,frequency,monetary,average_order,tenure,refund_rate,clv}'::text[]) f));
 :ours
 SELECT statement
-FROM unnest('{plain,plain_swept,model,model_swept}'::text[]) p, generate_series(0, 30) day,
+FROM unnest('{plain,plain_swept,model,model_swept,model_scored}'::text[]) p, generate_series(0, 30) day,
 	LATERAL (VALUES (1, format('CALL customer_tier.refresh(%L, %L)', p, date '2024-12-31' + day)),
 		(2, CASE WHEN day = 0 THEN format('VACUUM (ANALYZE) %I.rating', p) END),
 		-- the counts of dead rows come a moment later
