@@ -1,8 +1,9 @@
 -- Making, adopting and dropping a program.  Everything it is lives in its own
 -- schema, as plain tables that belong to their owner and not to the extension:
--- they are dumped, restored and granted like any table.  Only the column
--- history.history and history.profit have a type of ours, so that the ratings stay readable when
--- the extension is dropped.
+-- they are dumped, restored and granted like any table.  Only the columns
+-- history.history and history.profit have a type of ours, and no view depends on
+-- a function of ours, so that the ratings stay readable when the extension is
+-- dropped: all but the predictions, see 043_predictions.sql.
 
 CREATE FUNCTION customer_tier.create_tables(schema name, key_type text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
