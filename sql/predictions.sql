@@ -149,6 +149,25 @@ CALL customer_tier.refresh('none', '2024-11-30');
 SELECT as_of, rated_as_of, is_repeat, changed > 0 AS changed FROM none.run WHERE is_current;
 SELECT * FROM differences('none');
 
+-- Who is rated alone, on frozen scales, and the others beside him; not on what
+-- rewind_tiers() left.
+CREATE TABLE live AS SELECT customer_id, at, amount FROM orders WHERE at < '2024-12-02';
+CREATE INDEX ON live (customer_id);
+SELECT customer_tier.create_program('live', 'live', 'customer_id', 'at', 'amount', tracking => 'triggers');
+UPDATE live.scorecard SET frozen_scale = true;
+CALL customer_tier.refresh('live', '2024-11-30');
+CALL customer_tier.refresh('live', '2024-11-30', full_build => true);
+INSERT INTO live VALUES (7, '2024-11-29', 100), (8, '2024-11-30', 1000);
+CALL customer_tier.refresh('live', '2024-11-30');
+SELECT is_partial, changed FROM live.run WHERE is_current;
+SELECT * FROM differences('live');
+CALL customer_tier.refresh('live', '2024-12-20');
+SELECT customer_tier.rewind_tiers('live', '2024-11-30') IS NOT NULL AS rewound;
+INSERT INTO live VALUES (9, '2024-11-29', 100);
+CALL customer_tier.refresh('live', '2024-11-30');
+SELECT is_partial, rated_as_of, changed > 100 AS many FROM live.run WHERE is_current;
+SELECT * FROM differences('live');
+
 -- What is not asked for is not worked out, and no model is read for it.
 CREATE FUNCTION plan(query text, pattern text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
@@ -192,5 +211,5 @@ SELECT count(clv) AS clv, count(*) > 500 AS many FROM mbg_nbd.ratings;
 SELECT customer_tier.drop_program(name) FROM customer_tier.program ORDER BY name;
 DROP OWNED BY regress_reader;
 DROP ROLE regress_reader;
-DROP TABLE orders, customers, free, before, seen, later, in_workers CASCADE;
+DROP TABLE orders, customers, free, live, before, seen, later, in_workers CASCADE;
 DROP FUNCTION differences, known, plan;
