@@ -170,7 +170,11 @@ CALL customer_tier.refresh('here', '2024-12-23');
 SELECT build, rows_scanned < rows_read AS reads_less, histories_changed FROM spread.run WHERE is_current;
 SELECT * FROM differences() WHERE differ > 0 AND relation IN ('history', 'rating', 'ratings', 'run_dimension');
 
--- What else reads them, the coordinator does.
+-- What else reads them, the coordinator does; predictions of the views are made
+-- on the workers, by functions that are there.
+SELECT count(*) AS views, count(*) FILTER (WHERE pg_get_viewdef(c.oid) ~ 'spread\.(clv|p_alive|p_active|expected_[a-z]+)\(') AS by_functions_of_the_program,
+       count(*) FILTER (WHERE pg_get_viewdef(c.oid) ~ 'customer_tier\.stored_clv\(') AS by_the_extension
+  FROM pg_class AS c WHERE c.relnamespace = 'spread'::regnamespace AND c.relkind = 'v';
 SELECT count(*) > 0 AS rated FROM spread.rate('2024-12-23');
 SELECT count(*) AS differ FROM (SELECT * FROM spread.rate('2024-12-10') EXCEPT ALL SELECT * FROM here.rate('2024-12-10')) AS d;
 SELECT (customer_tier.rate_customer('spread', 12)).score = (customer_tier.rate_customer('here', 12)).score AS same;

@@ -48,16 +48,16 @@ CREATE FUNCTION customer_tier.prediction(name text, functions text, purchase tex
     repeats text, last_at text, age text, repeat_mean text, margin text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format(CASE name
-        WHEN 'p_alive' THEN 'round(CAST(%1$s.p_alive(%2$s, %7$s, %8$s, %9$s) AS numeric), 4)'
-        WHEN 'p_active' THEN 'round(CAST(%1$s.p_active(%2$s, %4$s, %7$s, %8$s, %9$s) AS numeric), 4)'
-        WHEN 'expected_purchases' THEN 'round(CAST(%1$s.expected_purchases(%2$s, %5$s, %7$s, %8$s, %9$s) AS numeric), 4)'
-        WHEN 'expected_spend' THEN 'round(CAST(%1$s.expected_spend(%3$s, %7$s, %10$s) AS numeric), 2)'
-        WHEN 'clv' THEN 'round(%11$s' || E'\n                     * CAST(%1$s.clv(%2$s, %3$s, %5$s,\n                                              %6$s,\n'
+        WHEN 'p_alive' THEN 'round(CAST(%1$sp_alive(%2$s, %7$s, %8$s, %9$s) AS numeric), 4)'
+        WHEN 'p_active' THEN 'round(CAST(%1$sp_active(%2$s, %4$s, %7$s, %8$s, %9$s) AS numeric), 4)'
+        WHEN 'expected_purchases' THEN 'round(CAST(%1$sexpected_purchases(%2$s, %5$s, %7$s, %8$s, %9$s) AS numeric), 4)'
+        WHEN 'expected_spend' THEN 'round(CAST(%1$sexpected_spend(%3$s, %7$s, %10$s) AS numeric), 2)'
+        WHEN 'clv' THEN 'round(%11$s' || E'\n                     * CAST(%1$sclv(%2$s, %3$s, %5$s,\n                                              %6$s,\n'
                         '                                              %7$s, %8$s, %9$s, %10$s) AS numeric), 2)' END,
         functions, purchase, spend, churn_weeks, horizon_weeks, discount, repeats, last_at, age, repeat_mean, margin)
 $$;
 COMMENT ON FUNCTION customer_tier.prediction(text, text, text, text, text, text, text, text, text, text, text, text) IS
-    'internal: the SQL of one prediction, rounded: the schema of the functions, then the names of what it is made of: models, times in weeks, continuous rate of discount a week, btyd() of the customer, and the margin as a numeric';
+    'internal: the SQL of one prediction, rounded: what the names of the functions begin with, then the names of what it is made of: models, times in weeks, continuous rate of discount a week, btyd() of the customer, and the margin as a numeric';
 
 CREATE FUNCTION customer_tier.yearly_discount(rate text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -92,9 +92,12 @@ $$;
 COMMENT ON FUNCTION customer_tier.published_join(name) IS 'internal: the SQL that joins <schema>.rating with "published": what the published run predicts with, at most one row';
 
 CREATE FUNCTION customer_tier.published_prediction(schema name, name text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- What btyd() says follows from the days, and is NULL with them.
-    SELECT customer_tier.prediction(name, quote_ident(schema), 'published.purchase', 'published.spend',
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- What btyd() says follows from the days, and is NULL with them.  The
+    -- workers of Citus have the extension, but no functions of ours besides.
+    SELECT customer_tier.prediction(name,
+        CASE WHEN customer_tier.is_distributed_by(to_regclass(format('%I.history', schema)), 'customer_id') THEN 'customer_tier.stored_' ELSE format('%I.', schema) END,
+        'published.purchase', 'published.spend',
         'published.churn_weeks', 'published.horizon_weeks', 'published.discount',
         'CAST(rating.purchase_days - 1 AS double precision)',
         '(rating.last_day - rating.first_day) / CAST(7 AS double precision)',

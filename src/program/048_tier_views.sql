@@ -83,7 +83,7 @@ BEGIN
     -- from the history.
     EXECUTE format(
 $ddl$
-CREATE VIEW %1$I.tiers AS
+CREATE OR REPLACE VIEW %1$I.tiers AS
 WITH known AS (
         %2$s
      ), member AS (
@@ -161,7 +161,7 @@ $query$, schema, known, equality),
     -- grouping, which compares keys as their type does.
     EXECUTE format(
 $ddl$
-CREATE VIEW %1$I.tier_migration AS
+CREATE OR REPLACE VIEW %1$I.tier_migration AS
 WITH known AS (
         %2$s
      ), moved AS (
@@ -255,7 +255,7 @@ $query$SELECT move.customer_id,
   LEFT JOIN (%2$s) AS new ON new.code = move.tier
   LEFT JOIN %4$s AS reason (reason, label, label_zh) ON reason.reason = move.reason
  WHERE $query$, schema, known, direction, reasons);
-    EXECUTE format('CREATE VIEW %1$I.tier_moves AS ', schema) || moves || 'move.valid_from = ' || this_day;
+    EXECUTE format('CREATE OR REPLACE VIEW %1$I.tier_moves AS ', schema) || moves || 'move.valid_from = ' || this_day;
     EXECUTE format('COMMENT ON VIEW %I.tier_moves IS %L', schema, 'who moved on the published day, and why; direction entry = placed for the first time. Who left is in tier_migration');
     PERFORM customer_tier.put_function(schema, 'tier_moves', 'from_day date, to_day date',
         format('TABLE(customer_id %s, day date, previous_tier text, tier text, direction text, reason text, reason_label text, reason_label_zh text, score numeric, changed_by text, is_correction boolean)', key_type), attributes,
@@ -265,7 +265,7 @@ $query$SELECT move.customer_id,
     -- at_risk_of_downgrade
     EXECUTE format(
 $ddl$
-CREATE VIEW %1$I.at_risk_of_downgrade AS
+CREATE OR REPLACE VIEW %1$I.at_risk_of_downgrade AS
 SELECT rating.customer_id,
        rating.tier,
        coalesce(tier.label, rating.tier) AS tier_label,
@@ -319,7 +319,7 @@ $query$SELECT rating.customer_id,
   LEFT JOIN %1$I.tier AS higher ON higher.code = next.code$query$, schema, known, clv, published);
     EXECUTE format(
 $ddl$
-CREATE VIEW %1$I.near_upgrade AS
+CREATE OR REPLACE VIEW %1$I.near_upgrade AS
 %2$s
  WHERE coalesce(rating.score_to_next_tier, rating.amount_to_next_tier) IS NOT NULL
    AND (rating.score_to_next_tier > (SELECT policy.near_score FROM %1$I.tier_policy AS policy)) IS NOT TRUE

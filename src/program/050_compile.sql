@@ -313,7 +313,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp 
 BEGIN
     EXECUTE format(
 $ddl$
-CREATE VIEW %1$I.ratings AS
+CREATE OR REPLACE VIEW %1$I.ratings AS
 SELECT rating.customer_id,
        published.as_of,
        rating.first_day,

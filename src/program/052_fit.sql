@@ -49,7 +49,7 @@ $query$               -- No model is asked for.
     END IF;
     RETURN (SELECT E'               -- Times in weeks; a yearly rate d discounts by ln(1 + d) a year of 365.25 days.\n'
                    || string_agg(format('               %s AS %I', CASE WHEN s.predictions IS NULL OR p.name = ANY (s.predictions)
-                          THEN customer_tier.prediction(p.name, 'customer_tier', customer_tier.run_constant(s, 'model.purchase'), customer_tier.run_constant(s, 'model.spend'),
+                          THEN customer_tier.prediction(p.name, 'customer_tier.', customer_tier.run_constant(s, 'model.purchase'), customer_tier.run_constant(s, 'model.spend'),
                                    s.churn_days || ' / 7.0', s.horizon_days || ' / 7.0', customer_tier.yearly_discount(s.annual_discount::text),
                                    'features.repeats', 'features.last_at', 'features.age', 'features.repeat_mean', 'CAST(features.margin AS numeric)')
                           ELSE 'CAST(NULL AS numeric)' END, p.name), E',\n' ORDER BY p.n)

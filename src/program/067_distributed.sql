@@ -44,6 +44,9 @@ BEGIN
         EXECUTE 'SELECT pg_catalog.create_distributed_table($1, ''customer_id'', colocate_with => $2)'
             USING format('%I.%I', schema, relation)::regclass, orders.name;
     END LOOP;
+    -- Their predictions are made on the workers now.
+    PERFORM customer_tier.create_views(schema);
+    PERFORM customer_tier.create_tier_views(schema);
     RETURN true;
 END
 $$;
