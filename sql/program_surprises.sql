@@ -118,3 +118,5 @@ SELECT count(*) > 0 AS audited FROM customer_tier.audit('plain');
 SELECT customer_tier.schedule_refresh('plain', '*/5 2 * * 1-5') LIKE '# crontab%';
 SELECT customer_tier.drop_program('plain');
 RESET standard_conforming_strings;
+
+SELECT count(customer_tier.drop_program(p)) FROM unnest('{broken,keys}'::text[]) AS p;
