@@ -100,7 +100,27 @@ SELECT orders, revenue FROM "all".rate_one('c4', '2024-05-31') EXCEPT SELECT ord
 SELECT format('SELECT array_agg(key ORDER BY key) FROM (%s) AS made_of', customer_tier.source_keys(customer_tier.program_settings('all'), 'CAST(''c4'' AS citext)')) AS q \gset
 :q;
 
+-- A key of type char(n) keeps its length where one customer is read again.
+CREATE TABLE coded AS SELECT CAST('c' || customer_id AS char(12)) AS c, day, amount FROM orders;
+CREATE INDEX ON coded (c);
+CREATE TABLE code AS SELECT DISTINCT c AS external_id, CAST(substr(c, 2) AS bigint) AS customer_id FROM coded;
+CREATE UNIQUE INDEX ON code (external_id);
+CREATE INDEX ON code (customer_id);
+SELECT customer_tier.create_program('chars', 'coded', 'c', 'day', 'amount', tracking => 'triggers', purchase_model => 'none');
+SELECT customer_tier.create_program('codes', 'coded', 'c', 'day', 'amount', tracking => 'triggers', purchase_model => 'none', identities => 'code');
+CALL customer_tier.refresh('chars', '2024-05-31');
+CALL customer_tier.refresh('codes', '2024-05-31');
+SELECT customer_tier.merge_customers('chars', 'c10', 'c11');
+SELECT customer_tier.merge_customers('codes', 10, 11);
+CALL customer_tier.refresh('chars', '2024-05-31');
+CALL customer_tier.refresh('codes', '2024-05-31');
+INSERT INTO coded VALUES ('c3', '2024-05-01', 5), ('c11', '2024-05-02', 6), ('c10', '2024-05-03', 7);
+CALL customer_tier.refresh('chars', '2024-05-31');
+CALL customer_tier.refresh('codes', '2024-05-31');
+SELECT 'chars' AS program, build, histories_changed FROM chars.run WHERE is_current UNION ALL SELECT 'codes', build, histories_changed FROM codes.run WHERE is_current;
+SELECT p, v.* FROM unnest('{chars,codes}'::text[]) AS p, customer_tier.verify(p) AS v;
+
 SELECT count(customer_tier.drop_program(name)) FROM customer_tier.program;
-DROP TABLE orders, customers, before, replaced, stayed, sales, map, rates;
+DROP TABLE orders, customers, before, replaced, stayed, sales, map, rates, coded, code;
 DROP FUNCTION differing, explained;
 DROP EXTENSION citext;

@@ -55,7 +55,7 @@ SELECT count(*) > 0 AS corrected FROM part.tier_correction;
 
 -- nothing new; another threshold; another day; a new order as of that day; scales let go; shares of tiers
 CALL both_refreshed('2024-12-20');
-SELECT is_partial, is_repeat FROM part.run WHERE is_current;
+SELECT is_partial, is_repeat, is_frozen FROM part.run WHERE is_current;
 INSERT INTO orders VALUES (5, '2024-12-19', 50);
 UPDATE part.tier SET min_score = min_score + 3 WHERE tier_rank = 2;
 UPDATE whole.tier SET min_score = min_score + 3 WHERE tier_rank = 2;

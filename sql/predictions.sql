@@ -200,6 +200,19 @@ SELECT count(clv) > 500 AS clv, count(p_alive) > 500 AS p_alive FROM mbg_nbd.rat
 SELECT count(clv) > 2 AS clv FROM mbg_nbd.tiers;
 SELECT count(*) FROM mbg_nbd.model;
 RESET ROLE;
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+SELECT customer_tier.create_program('strict', 'orders', 'customer_id', 'at', 'amount');
+CALL customer_tier.refresh('strict', '2024-11-30');
+ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC;
+GRANT USAGE ON SCHEMA strict TO regress_reader;
+GRANT SELECT ON strict.ratings, strict.tiers, strict.at_risk_of_downgrade TO regress_reader;
+SET ROLE regress_reader;
+SELECT count(clv) > 500 AS clv, count(p_alive) > 500 AS p_alive FROM strict.ratings;
+SELECT count(clv) > 2 AS clv FROM strict.tiers;
+SELECT count(clv) >= 0 AS clv FROM strict.at_risk_of_downgrade;
+SELECT count(*) FROM strict.features('2024-11-30');
+RESET ROLE;
+SELECT customer_tier.drop_program('strict');
 
 -- A model that was edited into something else is an error, not a crash.
 UPDATE mbg_nbd.model SET fitted = '{"version": 1}';

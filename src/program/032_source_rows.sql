@@ -284,19 +284,21 @@ DECLARE
     collate_key text;
     members text;           -- the customer and who was merged into him
     keys text;
+    key_type text;
 BEGIN
     SELECT * INTO key FROM customer_tier.program_key(s);
     equality := customer_tier.key_equality(key.base_type);
+    key_type := format_type(key.base_type, -1);     -- a cast to "character" would cut it to one
     collate_key := customer_tier.collation_clause(key.collation_oid);
-    members := format('SELECT CAST(%s AS %s)%s AS key', one_key, key.base_type, collate_key);
+    members := format('SELECT CAST(%s AS %s)%s AS key', one_key, key_type, collate_key);
     IF s.schema IS NOT NULL AND customer_tier.has_merges(s.schema) THEN
-        members := members || format(' UNION ALL SELECT CAST(merged.from_customer AS %s)%s FROM %I.merged_customer AS merged WHERE merged.into_customer %s %s', key.base_type, collate_key, s.schema, equality, one_key);
+        members := members || format(' UNION ALL SELECT CAST(merged.from_customer AS %s)%s FROM %I.merged_customer AS merged WHERE merged.into_customer %s %s', key_type, collate_key, s.schema, equality, one_key);
     END IF;
     IF s.identities_name IS NULL THEN
         RETURN members;
     END IF;
     keys := format('SELECT CAST(map.%I AS %s) AS key FROM (%s) AS member JOIN %I.%I AS map ON map.%I%s %s member.key',
-                   s.identities_key, (SELECT c.base_type FROM customer_tier.relation_column(to_regclass(format('%I.%I', s.identities_schema, s.identities_name)), s.identities_key) c),
+                   s.identities_key, (SELECT format_type(c.base_type, -1) FROM customer_tier.relation_column(to_regclass(format('%I.%I', s.identities_schema, s.identities_name)), s.identities_key) c),
                    members, s.identities_schema, s.identities_name, s.identities_customer, collate_key, equality);
     RETURN CASE WHEN external_type = key.base_type THEN keys || ' UNION ALL ' || members ELSE keys END;
 END

@@ -38,6 +38,9 @@ CREATE FUNCTION customer_tier.stored_clv(purchase_model jsonb, spend_model jsonb
 COMMENT ON FUNCTION customer_tier.stored_clv(jsonb, jsonb, double precision, double precision, double precision, double precision, double precision, double precision) IS
     'internal: clv() by stored models';
 
+GRANT EXECUTE ON FUNCTION customer_tier.stored_p_alive, customer_tier.stored_p_active, customer_tier.stored_expected_purchases,
+    customer_tier.stored_expected_spend, customer_tier.stored_clv TO PUBLIC;
+
 CREATE FUNCTION customer_tier.predictions() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CAST('{p_alive,p_active,expected_purchases,expected_spend,clv}' AS text[])
@@ -110,6 +113,7 @@ CREATE FUNCTION customer_tier.put_predictions(schema name) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     f record;
+    is_new boolean;
 BEGIN
     -- Views call these and not those of the extension, of which they would be
     -- dependants: DROP EXTENSION ... CASCADE would take the views, and yours
@@ -128,8 +132,14 @@ BEGIN
          'purchase_model, spend_model, horizon, discount, frequency, recency, age, monetary',
          'value of the purchases within the horizon, in weeks, discounted by a continuous rate a week, in currency units, by models of the table model')) AS v (name, arguments, names, explanation)
     LOOP
+        is_new := NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = schema) AND p.proname = f.name);
         PERFORM customer_tier.put_function(schema, f.name, f.arguments, 'double precision', 'LANGUAGE sql IMMUTABLE PARALLEL SAFE',
             format('SELECT customer_tier.%I(%s)', 'stored_' || f.name, f.names), f.explanation);
+        -- They read nothing.  Who may read a view calls them by himself, also
+        -- where functions are not for everybody by default.
+        IF is_new THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %I.%I TO PUBLIC', schema, f.name);
+        END IF;
     END LOOP;
 END
 $$;

@@ -103,8 +103,9 @@ $query$
        SET (%2$s) = (SELECT %2$s FROM %1$I.run AS current WHERE current.is_current)
      WHERE run.run_id = $1
 $query$, schema, 'scores, customers, prospects, buyers, newest_day, latest_day, r_cuts, f_cuts, m_cuts, compare, combination, combination_scale, grades, grade_shares, grade_cuts, '
-                 'has_scales, is_frozen, is_replay, score_distribution, score_deciles, score_decile_counts, tier_places, purchase_model_id, spend_model_id, model_problem, '
+                 'has_scales, is_replay, score_distribution, score_deciles, score_decile_counts, tier_places, purchase_model_id, spend_model_id, model_problem, '
                  'rated_as_of, churn_days, horizon_days, annual_discount, margin') USING run_id;
+    EXECUTE format('UPDATE %1$I.run SET is_frozen = (SELECT scorecard.frozen_scale FROM %1$I.scorecard) WHERE run.run_id = $1', schema) USING run_id;
     columns := (SELECT string_agg(format('%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
                  WHERE a.attrelid = format('%I.run_dimension', schema)::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'run_id');
     EXECUTE format(
