@@ -148,6 +148,11 @@ SELECT place, count(*) > 5 AS several, count(*) FILTER (WHERE provolatile = 'v' 
  GROUP BY place ORDER BY place;
 ROLLBACK;
 
+-- An override of somebody unknown, which the workers are asked for by keys.
+INSERT INTO spread.tier_override (customer_id, tier, reason, valid_from) VALUES (7777, 'gold', 'a typing error', '2024-12-30'), (9, 'gold', 'is known', '2024-12-30');
+SELECT customer_id, problem FROM customer_tier.override_problems('spread');
+DELETE FROM spread.tier_override WHERE valid_from = '2024-12-30';
+
 -- The same day once more, with other orders; then a day without news.
 SELECT news(t, 2) FROM unnest('{orders,here}'::regclass[]) AS t;
 CALL customer_tier.refresh('spread', '2024-12-20');

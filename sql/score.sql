@@ -219,6 +219,9 @@ SELECT count(*) AS cuts, count(*) FILTER (WHERE q IS DISTINCT FROM quantile_cuts
   FROM (SELECT kind, n, quantile_cuts(value, n) AS q, balanced_cuts(value, n) AS b, natural_cuts(value, n) AS c FROM population, (VALUES (2), (5), (9)) AS n (n) WHERE abs(value) < 'Infinity' GROUP BY kind, n) AS whole
   JOIN cut_later USING (kind);
 SELECT quantile_cuts(cut_values(v), 3), balanced_cuts(cut_values(v) FILTER (WHERE v > 4), 3), natural_cuts(cut_values(NULL), 3) FROM generate_series(1, 9) AS v;
+SELECT largest_below(cut_values(v), 9), largest_below(cut_values(v), 8.5), largest_below(cut_values(v), 1), largest_below(cut_values(v), 'Infinity'), largest_below(cut_values(NULL), 1), largest_below(NULL, 1) FROM generate_series(1, 9) AS v;
+SELECT count(*) AS bounds, count(*) FILTER (WHERE largest_below(state, bound) IS DISTINCT FROM (SELECT max(p.value) FROM population AS p WHERE p.kind = cut_later.kind AND p.value < bound AND abs(p.value) < 'Infinity')) AS differ
+  FROM cut_later, (SELECT DISTINCT value AS bound FROM population ORDER BY value LIMIT 40) AS b;
 SELECT quantile_cuts(state, NULL) FROM cut_later LIMIT 1;
 SELECT quantile_cuts(state, 1) FROM cut_later LIMIT 1;
 SELECT quantile_cuts_final(state) FROM cut_later LIMIT 1;

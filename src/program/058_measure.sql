@@ -7,7 +7,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format(
 $query$max(%1$s.last_day) AS newest_day,
                max(CAST(%1$s.recency_days AS double precision)) AS oldest,
-               customer_tier.quantile_cuts(customer_tier.cut_values(CAST(%1$s.recency_days AS double precision)), %2$s) AS r_quantiles,
+               customer_tier.cut_values(CAST(%1$s.recency_days AS double precision)) AS recencies,
                customer_tier.balanced_cuts(customer_tier.cut_values(%1$s.frequency) FILTER (WHERE %1$s.frequency > 0), %2$s) AS f_cuts,
                customer_tier.balanced_cuts(customer_tier.cut_values(%1$s.monetary) FILTER (WHERE %1$s.frequency > 0), %2$s) AS m_cuts$query$, customer, scores)
 $$;
@@ -21,7 +21,7 @@ BEGIN
     RETURN format(
 $query$buyer AS NOT MATERIALIZED (
         SELECT features.last_day, features.recency_days, features.frequency, features.monetary
-          FROM %1$I.features(%4$s) AS features
+          FROM %1$s AS features
          WHERE features.orders > 0
     ), scale AS MATERIALIZED (
         %3$s
@@ -29,16 +29,16 @@ $query$buyer AS NOT MATERIALIZED (
         -- A cut on the oldest day of all would lift those who bought on it:
         -- it moves down to the day before, so that they have R 1.
         SELECT (SELECT array_agg(CASE WHEN cut = scale.oldest
-                                      THEN coalesce((SELECT max(buyer.recency_days) FROM buyer WHERE buyer.recency_days < (SELECT scale.oldest FROM scale)), cut)
+                                      THEN coalesce(customer_tier.largest_below(scale.recencies, scale.oldest), cut)
                                       ELSE cut END ORDER BY n)
-                  FROM unnest(scale.r_quantiles) WITH ORDINALITY AS c (cut, n)) AS r_cuts
+                  FROM unnest(customer_tier.quantile_cuts(scale.recencies, %2$s)) WITH ORDINALITY AS c (cut, n)) AS r_cuts
           FROM scale
     ), measured AS (
         SELECT %2$s AS scores, scale.rated AS buyers, scale.newest_day, cuts.r_cuts, scale.f_cuts, scale.m_cuts,
-               %5$s AS compare
+               %4$s AS compare
           FROM scale, cuts
     )$query$,
-        schema, scores, aggregates, as_of,
+        customer_tier.people(schema, s, as_of), scores, aggregates,
         CASE WHEN customer_tier.map_is_relative(s.segment_map) THEN format(
 $query$-- The means against which the map calls a score high.
                (SELECT ARRAY[avg(%1$s + 1 - customer_tier.score(buyer.recency_days, (SELECT cuts.r_cuts FROM cuts))),

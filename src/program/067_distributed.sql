@@ -40,6 +40,9 @@ BEGIN
     EXECUTE format('CREATE TABLE %1$I.difference AS SELECT kept.customer_id, false AS is_new, false AS is_gone, kept.tier AS old_tier, kept.tier_rank AS old_rank, kept.tier_since AS old_since, kept.drops_on AS old_drops_on, CAST(NULL AS text) AS moved_by, %2$s FROM %1$I.rating AS kept WITH NO DATA',
         schema, (SELECT string_agg(format('kept.%I', c), ', ') FROM unnest(customer_tier.published_columns()) AS c));
     EXECUTE format('COMMENT ON TABLE %I.difference IS ''the ratings that the refresh under way, or the last one, had to write''', schema);
+    -- Functions are written after this, which Citus refuses in a transaction
+    -- that has worked on several shards at once.
+    PERFORM set_config('citus.multi_shard_modify_mode', 'sequential', true);
     FOREACH relation IN ARRAY '{history,rating,tier_history,difference}'::text[] LOOP
         EXECUTE 'SELECT pg_catalog.create_distributed_table($1, ''customer_id'', colocate_with => $2)'
             USING format('%I.%I', schema, relation)::regclass, orders.name;

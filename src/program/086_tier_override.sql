@@ -26,16 +26,34 @@ COMMENT ON FUNCTION customer_tier.known_customer_query(name, text) IS 'internal:
 
 CREATE FUNCTION customer_tier.override_problems(schema name) RETURNS TABLE (override_id bigint, customer_id text, tier text, problem text)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    given text := format(
+$query$%1$I.tier_override AS given
+     WHERE given.valid_to > coalesce((SELECT run.as_of FROM %1$I.run WHERE run.is_current), '-infinity')
+       AND given.valid_to > given.valid_from$query$, schema);
+    key_column record;
+    keys text[];
+    known text[];
 BEGIN
+    -- On Citus the keys have to go to the workers: they do not look for each row
+    -- of a table of the coordinator.
+    IF (customer_tier.program_settings(schema)).is_distributed THEN
+        EXECUTE format('SELECT array_agg(CAST(given.customer_id AS text)) FROM %s', given) INTO keys;
+        IF keys IS NULL THEN
+            RETURN;
+        END IF;
+        SELECT * INTO key_column FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id');
+        EXECUTE format('SELECT array_agg(asked.key) FROM %I.history AS kept JOIN unnest($1) AS asked (key) ON kept.customer_id %s CAST(asked.key AS %s)%s', schema,
+            customer_tier.key_equality(key_column.base_type), format_type(key_column.type, -1), key_column.collate_clause) INTO known USING keys;
+    END IF;
     RETURN QUERY EXECUTE format(
 $query$
     SELECT given.override_id, CAST(given.customer_id AS text), given.tier, 'the customer is not known'::text
-      FROM %1$I.tier_override AS given
-     WHERE given.valid_to > coalesce((SELECT run.as_of FROM %1$I.run WHERE run.is_current), '-infinity')
-       AND given.valid_to > given.valid_from
-       AND NOT (%2$s)
+      FROM %s
+       AND NOT (%s)
      ORDER BY given.override_id
-$query$, schema, customer_tier.known_customer_query(schema, 'given.customer_id'));
+$query$, given, CASE WHEN keys IS NULL THEN customer_tier.known_customer_query(schema, 'given.customer_id') ELSE 'CAST(given.customer_id AS text) = ANY ($1)' END)
+        USING coalesce(known, '{}');
 END
 $$;
 COMMENT ON FUNCTION customer_tier.override_problems(name) IS 'internal: overrides, valid or to come, of customers that neither the ratings nor the orders nor the customer master know; no row = none';

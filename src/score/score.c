@@ -31,6 +31,7 @@
 PG_FUNCTION_INFO_V1(cuts_accum);
 PG_FUNCTION_INFO_V1(cuts_combine);
 PG_FUNCTION_INFO_V1(cut_values_final);
+PG_FUNCTION_INFO_V1(largest_below);
 PG_FUNCTION_INFO_V1(quantile_cuts_final);
 PG_FUNCTION_INFO_V1(balanced_cuts_final);
 PG_FUNCTION_INFO_V1(natural_cuts_final);
@@ -169,6 +170,28 @@ cut_values_final(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	value_list_in_order(list);
 	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+}
+
+/* largest_below(state, bound) -> the largest of the values below a bound; NULL when there is none */
+Datum
+largest_below(PG_FUNCTION_ARGS)
+{
+	const ValueList *list = partial_state_read(fcinfo, &cuts_kind);
+	double		bound = PG_GETARG_FLOAT8(1);
+	double		largest = 0;
+	bool		found = false;
+
+	for (int64 i = 0; i < list->count; i++)
+	{
+		if (list->values[i] < bound && !(found && list->values[i] <= largest))
+		{
+			largest = list->values[i];
+			found = true;
+		}
+	}
+	if (!found)
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(largest);
 }
 
 /*

@@ -79,6 +79,11 @@ RETURNS double precision[] LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAM
 COMMENT ON FUNCTION customer_tier.natural_cuts(customer_tier.partial_state, integer) IS
     'natural_cuts(value, n) of the values in a state of cut_values()';
 
+CREATE FUNCTION customer_tier.largest_below(state customer_tier.partial_state, bound double precision)
+RETURNS double precision LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'largest_below';
+COMMENT ON FUNCTION customer_tier.largest_below(customer_tier.partial_state, double precision) IS
+    'the largest of the values in a state of cut_values() that is below a bound; NULL when there is none';
+
 CREATE AGGREGATE customer_tier.mean_cut(value double precision) (
     SFUNC = customer_tier.mean_accum,
     STYPE = customer_tier.partial_state,
