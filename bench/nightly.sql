@@ -170,8 +170,8 @@ INSERT INTO bench.cases (topic, side, variant, settings, query, setup) VALUES
 	('floors', 'measure: scales of six dimensions', 'serial', :'serial', 'SELECT count(scale) FROM nightly.scales(bench.day(), (SELECT max(run_id) FROM nightly.run))', 'SELECT'),
 	('floors', 'publish: rate() of everybody', 'serial', :'serial', 'SELECT count(tier) FROM nightly.rate(bench.day(), (SELECT max(run_id) FROM nightly.run))', 'SELECT'),
 	('floors', 'publish: what differs from yesterday, found and kept aside', 'parallel', :'ours',
-	 'SELECT customer_tier.execute_with_rows(customer_tier.difference_query(''nightly'', bench.day(), r.run_id), ''difference'', ''SELECT ARRAY[count(*)] FROM difference'',
-	         customer_tier.everyone_query(''nightly'', customer_tier.program_settings(''nightly''), format(''CAST(%L AS date)'', bench.day()), format(''CAST(%s AS bigint)'', r.run_id), ''constants''))
+	 'SELECT customer_tier.execute_steps(ARRAY[customer_tier.step(customer_tier.difference_query(''nightly'', bench.day(), r.run_id), ''difference'',
+	         customer_tier.everyone_query(''nightly'', customer_tier.program_settings(''nightly''), format(''CAST(%L AS date)'', bench.day()), format(''CAST(%s AS bigint)'', r.run_id), ''constants''))])
 	  FROM (SELECT max(run_id) AS run_id FROM nightly.run) AS r', 'SELECT'),
 	('floors', 'publish: ratings written anew, with their key', 'serial', :'serial', 'CREATE TABLE hand.ratings AS TABLE nightly.rating; ALTER TABLE hand.ratings ADD PRIMARY KEY (customer_id)', 'DROP TABLE IF EXISTS hand.ratings; CHECKPOINT'),
 	('floors', 'publish: every rating updated', 'serial', :'serial', 'UPDATE hand.ratings SET score = score', 'VACUUM ANALYZE hand.ratings'),
