@@ -175,6 +175,13 @@ CALL customer_tier.refresh('here', '2024-12-23');
 SELECT build, rows_scanned < rows_read AS reads_less, histories_changed FROM spread.run WHERE is_current;
 SELECT * FROM differences() WHERE differ > 0 AND relation IN ('history', 'rating', 'ratings', 'run_dimension');
 
+-- Customers who are merged afterwards: their histories go over to others.
+SELECT customer_tier.merge_customers(p, 12, 13) FROM unnest('{spread,here}'::text[]) AS p;
+CALL customer_tier.refresh('spread', '2024-12-24');
+CALL customer_tier.refresh('here', '2024-12-24');
+SELECT count(*) AS merged FROM spread.history WHERE customer_id = 12;
+SELECT * FROM differences() WHERE differ > 0 AND relation IN ('history', 'rating', 'ratings', 'run_dimension');
+
 -- What else reads them, the coordinator does; predictions of the views are made
 -- on the workers, by functions that are there.
 SELECT count(*) AS views, count(*) FILTER (WHERE pg_get_viewdef(c.oid) ~ 'spread\.(clv|p_alive|p_active|expected_[a-z]+)\(') AS by_functions_of_the_program,
@@ -182,7 +189,7 @@ SELECT count(*) AS views, count(*) FILTER (WHERE pg_get_viewdef(c.oid) ~ 'spread
   FROM pg_class AS c WHERE c.relnamespace = 'spread'::regnamespace AND c.relkind = 'v';
 SELECT count(*) > 0 AS rated FROM spread.rate('2024-12-23');
 SELECT count(*) AS differ FROM (SELECT * FROM spread.rate('2024-12-10') EXCEPT ALL SELECT * FROM here.rate('2024-12-10')) AS d;
-SELECT (customer_tier.rate_customer('spread', 12)).score = (customer_tier.rate_customer('here', 12)).score AS same;
+SELECT (customer_tier.rate_customer('spread', 14)).score = (customer_tier.rate_customer('here', 14)).score AS same;
 
 -- A program whose orders are distributed afterwards, or which was restored, is taken up again.
 SELECT customer_tier.create_program('late', 'here', 'customer_id', 'at', 'amount', time_zone => 'UTC', purchase_model => 'none');

@@ -380,6 +380,8 @@ BEGIN
     -- parallel_tuple_cost is what it costs to hand a row over (0.3 microseconds)
     -- beside what the planner thinks it costs to rate one, which is far too little.
     counts := customer_tier.execute_steps(customer_tier.publish_steps(schema, as_of, run_id, rows_query, constants));
+    -- three steps keep rows, three write ratings, six the history of tiers and
+    -- the events, and the last three count these
     changed := changed + counts[4] + counts[5] + counts[6];
     upgrades := upgrades + counts[13];
     downgrades := downgrades + counts[14];
@@ -393,7 +395,8 @@ CREATE FUNCTION customer_tier.publish_changes(schema name, as_of date, run_id bi
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
-    rows_query text := customer_tier.difference_query(schema, as_of, run_id, customer_tier.is_partial(schema, run_id));
+    is_partial boolean := customer_tier.is_partial(schema, run_id);
+    rows_query text := customer_tier.difference_query(schema, as_of, run_id, is_partial);
     constants text := customer_tier.everyone_query(schema, s, format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'constants');
     shares_tables text := current_setting('enable_parallel_hash');
     published bigint;
@@ -425,6 +428,8 @@ BEGIN
           FROM customer_tier.publish_rows(schema, as_of, run_id, customer_tier.gone_query(schema, as_of), NULL, changed, upgrades, downgrades, coming_downgrades) AS p;
     END IF;
     EXECUTE format('DELETE FROM %I.changed', schema);
+    -- It may have seemed so before models were fitted and scales measured.
+    EXECUTE format('UPDATE %I.run SET is_partial = $2 WHERE run.run_id = $1 AND run.is_partial <> $2', schema) USING run_id, is_partial;
     PERFORM customer_tier.analyze_if_changed(format('%I.rating', schema)::regclass, changed);
 END
 $$;

@@ -77,7 +77,8 @@ CREATE FUNCTION customer_tier.merge_distributed(schema name, s customer_tier.pro
     OUT rows_read bigint, OUT source_rows bigint, OUT bad_rows bigint, OUT rows_without_customer bigint, OUT changed bigint, OUT is_enough boolean)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$
 DECLARE
-    source text := format('%I.%I', s.source_schema, s.source_name);
+    read_from customer_tier.program_settings := customer_tier.effective_source(s);     -- customers may have been merged since
+    source text := format('%I.%I', read_from.source_schema, read_from.source_name);
     equality text := customer_tier.key_equality(
         (SELECT c.base_type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c));
     written bigint;
@@ -85,9 +86,9 @@ BEGIN
     changed := 0;
     IF kept_watermark IS NOT NULL THEN
         source := format('(SELECT read.* FROM %1$s AS read WHERE EXISTS (SELECT FROM %1$s AS source WHERE source.%2$I %3$s read.%2$I AND %4$s))',
-                         source, s.customer, equality, customer_tier.watermark_condition(s, kept_watermark));
+                         source, read_from.customer, equality, customer_tier.watermark_condition(read_from, kept_watermark));
     ELSE
-        EXECUTE format('DELETE FROM %I.history AS kept WHERE NOT EXISTS (SELECT FROM %s AS source WHERE source.%I %s kept.customer_id)', schema, source, s.customer, equality);
+        EXECUTE format('DELETE FROM %I.history AS kept WHERE NOT EXISTS (SELECT FROM %s AS source WHERE source.%I %s kept.customer_id)', schema, source, read_from.customer, equality);
         GET DIAGNOSTICS changed = ROW_COUNT;
     END IF;
     EXECUTE customer_tier.merge_distributed_query(schema, s, CASE WHEN kept_watermark IS NOT NULL THEN source END);
