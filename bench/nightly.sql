@@ -103,7 +103,7 @@ SELECT 'CREATE TABLE hand.today AS WITH feature AS MATERIALIZED (' || :'with_day
 -- The first day: all that later ones find.
 CALL customer_tier.refresh('nightly', bench.day());
 CALL customer_tier.refresh('valued', bench.day());
-CREATE TABLE hand.today AS SELECT customer_id, tier, tier_rank, tier_since, previous_tier FROM nightly.rating;
+CREATE TABLE hand.today AS SELECT customer_id, tier, tier_rank, tier_since, previous_tier FROM nightly.scored_rating;
 ALTER TABLE hand.today ADD PRIMARY KEY (customer_id);
 CREATE TABLE hand.yesterday AS TABLE hand.today;
 VACUUM ANALYZE hand.today;
@@ -144,7 +144,7 @@ BEGIN
 	RETURN (SELECT 'refresh and hand-written SQL differ: ' || string_agg(format('%s of %s customers', what, n), ', ')
 	FROM (
 		SELECT d.what, count(*) AS n
-		FROM nightly.rating r FULL JOIN hand.today h USING (customer_id), LATERAL (VALUES
+		FROM nightly.scored_rating r FULL JOIN hand.today h USING (customer_id), LATERAL (VALUES
 			('features', (r.first_day, r.last_day, r.orders, r.purchase_days, r.revenue, r.refunded, r.average_order)
 				IS DISTINCT FROM (h.first_day, h.last_day, h.orders, h.purchase_days, h.revenue, h.refunded, h.average_order)),
 			('r', r.r_score IS DISTINCT FROM h.r_score),
@@ -175,6 +175,6 @@ INSERT INTO bench.cases (topic, side, variant, settings, query, setup) VALUES
 	 'SELECT customer_tier.execute_steps(ARRAY[customer_tier.step(customer_tier.difference_query(''nightly'', bench.day(), r.run_id), ''difference'',
 	         customer_tier.everyone_query(''nightly'', customer_tier.program_settings(''nightly''), format(''CAST(%L AS date)'', bench.day()), format(''CAST(%s AS bigint)'', r.run_id), ''constants''))])
 	  FROM (SELECT max(run_id) AS run_id FROM nightly.run) AS r', 'SELECT'),
-	('floors', 'publish: ratings written anew, with their key', 'serial', :'serial', 'CREATE TABLE hand.ratings AS TABLE nightly.rating; ALTER TABLE hand.ratings ADD PRIMARY KEY (customer_id)', 'DROP TABLE IF EXISTS hand.ratings; CHECKPOINT'),
+	('floors', 'publish: ratings written anew, with their key', 'serial', :'serial', 'CREATE TABLE hand.ratings AS TABLE nightly.scored_rating; ALTER TABLE hand.ratings ADD PRIMARY KEY (customer_id)', 'DROP TABLE IF EXISTS hand.ratings; CHECKPOINT'),
 	('floors', 'publish: every rating updated', 'serial', :'serial', 'UPDATE hand.ratings SET score = score', 'VACUUM ANALYZE hand.ratings'),
 	('floors', 'read, first: histories written anew, with their key', 'serial', :'serial', 'CREATE TABLE hand.histories AS TABLE nightly.history; ALTER TABLE hand.histories ADD PRIMARY KEY (customer_id)', 'DROP TABLE IF EXISTS hand.histories; CHECKPOINT');

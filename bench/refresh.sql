@@ -74,7 +74,7 @@ INSERT INTO bench.ratio VALUES
 CREATE FUNCTION bench.refresh_problem() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN (SELECT format('refresh and hand-written SQL differ: %s customers', count(*))
-	FROM retail.rating r FULL JOIN hand.rating h USING (customer_id)
+	FROM retail.scored_rating r FULL JOIN hand.rating h USING (customer_id)
 	WHERE (r.first_day, r.last_day, r.orders, r.purchase_days, r.revenue, r.refunded, r.average_order, r.tier_since,
 			r.previous_tier, r.coverage)
 		IS DISTINCT FROM (h.first_day, h.last_day, h.orders, h.purchase_days, h.revenue, h.refunded, h.average_order, h.tier_since,

@@ -47,7 +47,7 @@ CREATE FUNCTION differences() RETURNS TABLE (relation text, rows bigint, differ 
 DECLARE
     columns text;
 BEGIN
-    FOREACH relation IN ARRAY '{history,rating,ratings,tier_history,tier_correction,tier_event,run_dimension}'::text[] LOOP
+    FOREACH relation IN ARRAY '{history,scored_rating,ratings,tier_history,tier_correction,tier_event,run_dimension}'::text[] LOOP
         SELECT string_agg(quote_ident(a.attname), ', ') INTO columns FROM pg_attribute AS a
          WHERE a.attrelid = format('here.%I', relation)::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT IN ('correction_id', 'event_id', 'corrected_at');
         EXECUTE format('SELECT (SELECT count(*) FROM here.%1$I), count(*) FROM ((SELECT %2$s FROM here.%1$I EXCEPT ALL SELECT %2$s FROM spread.%1$I) UNION ALL (SELECT %2$s FROM spread.%1$I EXCEPT ALL SELECT %2$s FROM here.%1$I)) AS d', relation, columns)
@@ -74,9 +74,9 @@ CREATE TABLE history_before AS TABLE spread.history;
 CALL customer_tier.refresh('spread', '2024-12-20');
 CALL customer_tier.refresh('here', '2024-12-20');
 SELECT * FROM differences();
-SELECT count(*) AS left_us FROM rating_before AS b WHERE NOT EXISTS (SELECT FROM spread.rating AS r WHERE r.customer_id = b.customer_id);
-SELECT rows_read, rows_bad, customers, buyers, changed, upgrades > 0 AS upgrades, downgrades > 0 AS downgrades FROM spread.run WHERE is_current
-EXCEPT SELECT rows_read, rows_bad, customers, buyers, changed, upgrades > 0, downgrades > 0 FROM here.run WHERE is_current;
+SELECT count(*) AS left_us FROM rating_before AS b WHERE NOT EXISTS (SELECT FROM spread.scored_rating AS r WHERE r.customer_id = b.customer_id);
+SELECT rows_read, rows_bad, customers, buyers, upgrades > 0 AS upgrades, downgrades > 0 AS downgrades FROM spread.run WHERE is_current
+EXCEPT SELECT rows_read, rows_bad, customers, buyers, upgrades > 0, downgrades > 0 FROM here.run WHERE is_current;
 
 -- The statements as they were sent, on three workers with a third of the customers each.
 CREATE FUNCTION sent() RETURNS SETOF customer_tier.step LANGUAGE plpgsql AS $$

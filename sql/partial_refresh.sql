@@ -12,7 +12,7 @@ CREATE FUNCTION differences() RETURNS TABLE (relation text, rows bigint, differ 
 DECLARE
     columns text;
 BEGIN
-    FOREACH relation IN ARRAY '{history,rating,ratings,tier_history,tier_correction,tier_event,run_dimension}'::text[] LOOP
+    FOREACH relation IN ARRAY '{history,scored_rating,ratings,tier_history,tier_correction,tier_event,run_dimension}'::text[] LOOP
         SELECT string_agg(quote_ident(a.attname), ', ') INTO columns FROM pg_attribute AS a
          WHERE a.attrelid = format('part.%I', relation)::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT IN ('correction_id', 'event_id', 'corrected_at');
         EXECUTE format('SELECT (SELECT count(*) FROM whole.%1$I), count(*) FROM ((SELECT %2$s FROM whole.%1$I EXCEPT ALL SELECT %2$s FROM part.%1$I) UNION ALL (SELECT %2$s FROM part.%1$I EXCEPT ALL SELECT %2$s FROM whole.%1$I)) AS d', relation, columns)

@@ -53,7 +53,7 @@ SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attreli
 SELECT format_type(a.atttypid, a.atttypmod) AS type, count(*) FROM pg_attribute a WHERE a.attrelid = 'mbg_nbd.rating'::regclass AND a.attname IN ('repeat_mean', 'margin') GROUP BY 1 ORDER BY 1;
 -- Odd ones, by hand.
 SELECT customer_id, purchase_days, orders, revenue, p_alive IS NOT NULL AS p_alive, expected_spend IS NOT NULL AS expected_spend, clv IS NOT NULL AS clv, s.repeat_mean, s.margin
-  FROM bg_nbd.ratings JOIN bg_nbd.rating s USING (customer_id, purchase_days, orders, revenue) WHERE customer_id > 9100 ORDER BY 1;
+  FROM bg_nbd.ratings JOIN bg_nbd.scored_rating s USING (customer_id, purchase_days, orders, revenue) WHERE customer_id > 9100 ORDER BY 1;
 
 -- The next day.
 CREATE TEMP TABLE place AS SELECT customer_id, ctid::text AS place, xmin::text AS writer FROM mbg_nbd.rating;
@@ -76,8 +76,8 @@ SELECT count(*) FILTER (WHERE is_written) = (SELECT changed FROM mbg_nbd.run WHE
        count(*) FILTER (WHERE NOT is_written AND has_crossed) AS forgotten,
        count(*) FILTER (WHERE predictions_moved) > count(*) / 2 AS predictions_of_most_move
   FROM (SELECT r.xmin::text <> b.writer AS is_written,
-               (r.r_score, r.f_score, r.m_score, r.segment, r.lifecycle_stage, r.score, r.grade, r.tier, r.tier_reason, r.score_to_next_tier, r.score_to_stay, r.drops_on)
-               IS DISTINCT FROM (b.r_score, b.f_score, b.m_score, b.segment, b.lifecycle_stage, b.score, b.grade, b.tier, b.tier_reason, b.score_to_next_tier, b.score_to_stay, b.drops_on) AS has_crossed,
+               (r.r_score, r.f_score, r.m_score, r.segment, r.lifecycle_stage, r.grade, r.tier, r.tier_reason, r.drops_on)
+               IS DISTINCT FROM (b.r_score, b.f_score, b.m_score, b.segment, b.lifecycle_stage, b.grade, b.tier, b.tier_reason, b.drops_on) AS has_crossed,
                (v.p_alive, v.p_active, v.expected_purchases, v.clv) IS DISTINCT FROM (b.p_alive, b.p_active, b.expected_purchases, b.clv) AS predictions_moved
           FROM mbg_nbd.rating r JOIN mbg_nbd.ratings v USING (customer_id) JOIN before b USING (customer_id)) w;
 

@@ -36,10 +36,10 @@ SELECT count(*) FROM pg_depend d JOIN pg_class c ON d.classid = 'pg_class'::regc
  WHERE c.relnamespace = 'retail'::regnamespace AND d.deptype = 'e';
 
 -- Nothing new, nothing written.
-CREATE TEMP TABLE before AS SELECT ctid AS place, xmin AS writer, * FROM retail.rating;
+CREATE TEMP TABLE before AS SELECT ctid AS was_at, xmin AS writer, * FROM retail.rating;
 CALL customer_tier.refresh('retail', '2024-08-01');
 SELECT run_id, status, changed FROM retail.run ORDER BY run_id;
-SELECT count(*) FROM retail.rating r JOIN before b ON r.ctid = b.place AND r.xmin = b.writer;
+SELECT count(*) FROM retail.rating r JOIN before b ON r.ctid = b.was_at AND r.xmin = b.writer;
 
 -- A new order changes what it changes; tier_since and previous_tier tell.
 INSERT INTO orders SELECT 2000 + n, 19, '2024-08-03 09:00+00', 500 FROM generate_series(1, 9) n;
@@ -75,7 +75,7 @@ UPDATE retail.dimension SET weight = CASE name WHEN 'recency' THEN 1 ELSE 0 END;
 UPDATE retail.segment SET label = 'Heroes' WHERE code = 'champions';
 SELECT tier, tier_label, count(*) FROM retail.ratings GROUP BY 1, 2 ORDER BY 1;
 SELECT count(*) FILTER (WHERE segment_label = 'Heroes') AS heroes FROM retail.ratings;
-SELECT count(*) AS differs FROM retail.rate('2024-08-01', 6) f JOIN retail.rating r USING (customer_id) WHERE f.tier <> r.tier OR f.score <> r.score;
+SELECT count(*) AS differs FROM retail.rate('2024-08-01', 6) f JOIN retail.scored_rating r USING (customer_id) WHERE f.tier <> r.tier OR f.score <> r.score;
 CALL customer_tier.refresh('retail', '2024-08-01');
 SELECT tier, tier_label, count(*) FROM retail.ratings GROUP BY 1, 2 ORDER BY 1;
 SELECT segment, segment_label, segment_label_zh, count(*) FROM retail.ratings GROUP BY 1, 2, 3 ORDER BY 1;

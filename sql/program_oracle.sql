@@ -134,8 +134,8 @@ ALTER TABLE shuffled SET (parallel_workers = 2);
 CALL customer_tier.refresh('shuffled', '2024-12-31');
 RESET ALL;
 CALL customer_tier.refresh('all_time', '2024-12-31');
-SELECT * FROM shuffled.rating EXCEPT ALL SELECT * FROM all_time.rating;
-SELECT * FROM all_time.rating EXCEPT ALL SELECT * FROM shuffled.rating;
+SELECT * FROM shuffled.scored_rating EXCEPT ALL SELECT * FROM all_time.scored_rating;
+SELECT * FROM all_time.scored_rating EXCEPT ALL SELECT * FROM shuffled.scored_rating;
 SELECT customer_id, history FROM shuffled.history EXCEPT ALL SELECT customer_id, history FROM all_time.history;
 
 -- A relative map calls a score high when it reaches the mean of all buyers.

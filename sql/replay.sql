@@ -166,10 +166,10 @@ CREATE TABLE suggested AS SELECT * FROM suggest_tiers('club', '{"platinum": 0.05
 SELECT proposal, changes, tier_shares, members, benefit_cost, moves_per_customer_year > 0 AS moves FROM suggested ORDER BY proposal;
 SELECT bool_and(r >= b) AS steadiest_first FROM (SELECT reversals_per_customer_year AS r, lag(reversals_per_customer_year, 1, 0.0) OVER (ORDER BY proposal) AS b FROM suggested) s;
 -- never more than asked, and no more fit in by a tenth of a point
-WITH t AS (SELECT e.key AS tier, (e.value->>'min_score')::numeric AS least, (SELECT count(*) FROM club.rating WHERE score IS NOT NULL) AS n FROM suggested s, jsonb_each(s.changes->'tiers') e WHERE s.proposal = 1),
+WITH t AS (SELECT e.key AS tier, (e.value->>'min_score')::numeric AS least, (SELECT count(*) FROM club.scored_rating WHERE score IS NOT NULL) AS n FROM suggested s, jsonb_each(s.changes->'tiers') e WHERE s.proposal = 1),
      c AS (SELECT t.*, coalesce(lag(least) OVER (ORDER BY least DESC), 101) AS above, CASE tier WHEN 'platinum' THEN 0.05 WHEN 'gold' THEN 0.15 ELSE 0.3 END AS asked FROM t)
-SELECT tier, least, (SELECT count(*) FROM club.rating r WHERE r.score >= c.least AND r.score < c.above) <= floor(asked * n) AS never_more,
-       (SELECT count(*) FROM club.rating r WHERE r.score >= c.least - 0.1 AND r.score < c.above) + 1 >= asked * n AS nearly_all
+SELECT tier, least, (SELECT count(*) FROM club.scored_rating r WHERE r.score >= c.least AND r.score < c.above) <= floor(asked * n) AS never_more,
+       (SELECT count(*) FROM club.scored_rating r WHERE r.score >= c.least - 0.1 AND r.score < c.above) + 1 >= asked * n AS nearly_all
   FROM c ORDER BY least DESC;
 -- they are what tier_change takes, and simulate_moves() does
 SELECT count(*) >= 0 AS taken FROM suggested s, simulate_moves('club', s.changes) WHERE s.proposal = 1;

@@ -85,7 +85,7 @@ SELECT one.score = r.score AS same, r.score = (SELECT sum(contribution) FROM cus
 SELECT round(sum(psi)::numeric, 3) FROM customer_tier.score_drift('shop') WHERE kind = 'score';
 CALL customer_tier.refresh('shop', '2024-12-31');
 SELECT is_replay FROM shop.run WHERE is_current;
-SELECT count(*) FILTER (WHERE r.score = (SELECT sum(contribution) FROM customer_tier.explain_rating('shop', r.customer_id))) FROM shop.rating r;
+SELECT count(*) FILTER (WHERE r.score = (SELECT sum(contribution) FROM customer_tier.explain_rating('shop', r.customer_id))) FROM shop.scored_rating r;
 SELECT sum(psi) > 0 AS "more dimensions than in the replay" FROM customer_tier.score_drift('shop') WHERE kind = 'score';
 UPDATE shop.dimension SET missing = 'renormalise' WHERE name IN ('overdue', 'friendly');
 
@@ -155,7 +155,7 @@ SELECT details->'previous' FROM shop.weighting ORDER BY weighting_id DESC LIMIT 
 SELECT (details->>'cr')::numeric(8,4) AS cr FROM shop.weighting ORDER BY weighting_id DESC LIMIT 1;
 SELECT customer_tier.weigh_scorecard('shop', 'equal') IS NOT NULL AS weighed;
 -- the published ratings are as they were, and follow with the next refresh
-SELECT sum(contribution) = score AS still FROM shop.rating, customer_tier.explain_rating('shop', 50) WHERE customer_id = 50 GROUP BY score;
+SELECT sum(contribution) = score AS still FROM shop.scored_rating, customer_tier.explain_rating('shop', 50) WHERE customer_id = 50 GROUP BY score;
 CALL customer_tier.refresh('shop', '2024-12-31');
 SELECT round(weight, 4) FROM customer_tier.explain_rating('shop', 50);
 
@@ -244,7 +244,7 @@ BEGIN
         CALL customer_tier.refresh('by ' || k, '2024-12-31');
         EXECUTE format('SELECT format(''%%s: %%s customers, %%s of them explained, %%s rated alone, %%s in parity'', pg_typeof((array_agg(customer_id))[1]), count(*), count(*) FILTER (WHERE (SELECT sum(e.contribution) FROM customer_tier.explain_rating($1, r.customer_id) e) = r.score),
                                count(*) FILTER (WHERE (SELECT o.score FROM customer_tier.rate_customer($1, r.customer_id, ''2024-12-31'') o) = r.score), (SELECT sum(p.tier_customers) FROM customer_tier.rating_parity($1, ''public.facts'', ''nps'', $2) p WHERE p.attribute_value IS NOT NULL))
-                          FROM %I.rating r', 'by ' || k) INTO said USING 'by ' || k, k::name;
+                          FROM %I.scored_rating r', 'by ' || k) INTO said USING 'by ' || k, k::name;
         RAISE NOTICE '%', said;
     END LOOP;
 END $$;

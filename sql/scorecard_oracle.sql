@@ -146,7 +146,7 @@ SELECT * FROM compare('windowed', '2023-07-20', 180, false);
 SELECT 'breaks', count(*) FROM plain.ratings r LEFT JOIN credit USING (customer_id)
  WHERE r.orders > 0 AND grade IS DISTINCT FROM (SELECT code FROM plain.grade WHERE grade_rank = least(CASE WHEN overdue > 60 THEN 5 ELSE 10 END, 1 + (SELECT count(*) FROM plain.grade WHERE min_score <= r.score)));
 -- what was published is what was rated, one at a time as all at once, and as it was published
-SELECT 'breaks', count(*) FROM (SELECT customer_id, score, grade, tier, coverage FROM plain.rate('2024-12-31') EXCEPT ALL SELECT customer_id, score, grade, tier, coverage FROM plain.rating) x;
+SELECT 'breaks', count(*) FROM (SELECT customer_id, score, grade, tier, coverage FROM plain.rate('2024-12-31') EXCEPT ALL SELECT customer_id, score, grade, tier, coverage FROM plain.scored_rating) x;
 SELECT 'breaks', count(*) FROM (SELECT r.* FROM generate_series(1, 2000, 40) c, plain.rate_one(c, '2024-12-31') r EXCEPT ALL SELECT * FROM plain.rate('2024-12-31')) x;
 SELECT 'breaks', count(*) FROM (SELECT r.* FROM generate_series(1, 2000, 40) c, windowed.rated_one(c) r EXCEPT ALL SELECT * FROM windowed.rate('2024-12-31')) x;
 
@@ -207,7 +207,7 @@ DECLARE
 BEGIN
     promised := 0; lifted := 0; lifted_by_less := 0; vetoes := 0; of_missing := 0;
     FOR p IN SELECT r.customer_id, r.grade, e.kind, e.name, e.value, e.next_grade, e.value_for_next_grade AS needed, d.higher_is_better, g.grade_rank AS rank
-               FROM plain.rating r JOIN plain.grade g ON g.code = r.grade, customer_tier.explain_rating('plain', r.customer_id) e JOIN plain.dimension d USING (name)
+               FROM plain.scored_rating r JOIN plain.grade g ON g.code = r.grade, customer_tier.explain_rating('plain', r.customer_id) e JOIN plain.dimension d USING (name)
               WHERE r.customer_id % step = 0 AND e.value_for_next_grade IS NOT NULL LOOP
         promised := promised + 1;
         vetoes := vetoes + (p.kind = 'veto')::int;
@@ -232,7 +232,7 @@ BEGIN
     tried := 0; lifted := 0;
     FOR p IN SELECT * FROM (SELECT r.customer_id, e.kind, e.name, e.value, CASE WHEN d.higher_is_better THEN 1e9 ELSE -1e9 END AS best, g.grade_rank AS rank,
                                    bool_and(e.value_for_next_grade IS NULL) OVER (PARTITION BY r.customer_id, e.name) AS is_silent
-                              FROM plain.rating r JOIN plain.grade g ON g.code = r.grade, customer_tier.explain_rating('plain', r.customer_id) e JOIN plain.dimension d USING (name)
+                              FROM plain.scored_rating r JOIN plain.grade g ON g.code = r.grade, customer_tier.explain_rating('plain', r.customer_id) e JOIN plain.dimension d USING (name)
                              WHERE r.customer_id % step = 0) e
               WHERE e.kind = 'dimension' AND e.is_silent LOOP
         tried := tried + 1;
@@ -246,12 +246,12 @@ CREATE FUNCTION properties(way text) RETURNS TABLE (property text, cases bigint,
 DECLARE
     p record;
 BEGIN
-    RETURN QUERY SELECT 'scores are 0 to 100', count(*), count(*) FILTER (WHERE score NOT BETWEEN 0 AND 100) FROM plain.rating WHERE score IS NOT NULL;
+    RETURN QUERY SELECT 'scores are 0 to 100', count(*), count(*) FILTER (WHERE score NOT BETWEEN 0 AND 100) FROM plain.scored_rating WHERE score IS NOT NULL;
     RETURN QUERY SELECT 'contributions add up', count(*), count(*) FILTER (WHERE total IS DISTINCT FROM score)
-                   FROM (SELECT r.score, (SELECT sum(contribution) FROM customer_tier.explain_rating('plain', r.customer_id)) AS total FROM plain.rating r WHERE r.customer_id % 11 = 0 AND r.score IS NOT NULL) x;
+                   FROM (SELECT r.score, (SELECT sum(contribution) FROM customer_tier.explain_rating('plain', r.customer_id)) AS total FROM plain.scored_rating r WHERE r.customer_id % 11 = 0 AND r.score IS NOT NULL) x;
     RETURN QUERY SELECT 'ranks are those of the values', count(*), count(*) FILTER (WHERE rank IS DISTINCT FROM customer_rank)
-                   FROM (SELECT e.customer_rank, 1 + (SELECT count(*) FROM facts f JOIN plain.rating USING (customer_id) WHERE f.v5 < e.value AND rating.orders > 0) AS rank
-                           FROM plain.rating r, customer_tier.explain_rating('plain', r.customer_id) e WHERE r.customer_id % 97 = 0 AND e.name = 'v5' AND e.kind = 'dimension') x;
+                   FROM (SELECT e.customer_rank, 1 + (SELECT count(*) FROM facts f JOIN plain.scored_rating USING (customer_id) WHERE f.v5 < e.value AND scored_rating.orders > 0) AS rank
+                           FROM plain.scored_rating r, customer_tier.explain_rating('plain', r.customer_id) e WHERE r.customer_id % 97 = 0 AND e.name = 'v5' AND e.kind = 'dimension') x;
     SELECT * INTO p FROM try_promises(61);
     RETURN QUERY SELECT 'values for the next grade lift', p.promised, p.promised - p.lifted;
     RETURN QUERY SELECT 'worse values do not', p.promised, p.lifted_by_less;
@@ -260,12 +260,12 @@ BEGIN
     RETURN QUERY SELECT 'nor does any value where none is told', p.tried, p.lifted;
     -- Better in one dimension on a frozen scale: no score falls, nobody else's changes.
     UPDATE plain.scorecard SET frozen_scale = true;
-    CREATE TEMP TABLE was AS SELECT r.customer_id, r.score, r.grade FROM plain.rating r;
+    CREATE TEMP TABLE was AS SELECT r.customer_id, r.score, r.grade FROM plain.scored_rating r;
     CREATE TEMP TABLE kept AS SELECT * FROM facts;
     FOR n IN 1..8 LOOP
         EXECUTE format('UPDATE facts SET v%1$s = v%1$s + CASE WHEN d.higher_is_better THEN 1 ELSE -1 END * (1 + random_of(%2$L || customer_id, 20)) FROM plain.dimension d WHERE d.name = %3$L AND customer_id %% 3 = 0', n, way || n, 'v' || n);
         CALL customer_tier.refresh('plain', '2024-12-31');
-        RETURN QUERY SELECT 'better in v' || n, count(*) FILTER (WHERE r.score <> w.score), count(*) FILTER (WHERE r.score < w.score OR r.score <> w.score AND w.customer_id % 3 <> 0) FROM plain.rating r JOIN was w USING (customer_id);
+        RETURN QUERY SELECT 'better in v' || n, count(*) FILTER (WHERE r.score <> w.score), count(*) FILTER (WHERE r.score < w.score OR r.score <> w.score AND w.customer_id % 3 <> 0) FROM plain.scored_rating r JOIN was w USING (customer_id);
         TRUNCATE facts;
         INSERT INTO facts SELECT * FROM kept;
     END LOOP;
@@ -273,7 +273,7 @@ BEGIN
     -- Other units of what is measured on its own scale.
     UPDATE facts SET v1 = v1 * 1000, v2 = v2 * 1000, v4 = v4 * 1000, v6 = v6 * 1000;
     CALL customer_tier.refresh('plain', '2024-12-31');
-    RETURN QUERY SELECT 'other units', count(*), count(*) FILTER (WHERE r.score IS DISTINCT FROM w.score OR r.grade IS DISTINCT FROM w.grade) FROM plain.rating r JOIN was w USING (customer_id);
+    RETURN QUERY SELECT 'other units', count(*), count(*) FILTER (WHERE r.score IS DISTINCT FROM w.score OR r.grade IS DISTINCT FROM w.grade) FROM plain.scored_rating r JOIN was w USING (customer_id);
     UPDATE facts SET v1 = v1 / 1000, v2 = v2 / 1000, v4 = v4 / 1000, v6 = v6 / 1000;
     DROP TABLE was, kept;
     CALL customer_tier.refresh('plain', '2024-12-31');
@@ -289,7 +289,7 @@ SELECT facts_card('topsis');
 CALL customer_tier.refresh('plain', '2024-12-31');
 SELECT * FROM properties('topsis');
 -- the baseline is the score of the mean points, in the dimensions that are there
-SELECT 'breaks', count(*) FROM plain.rating r, customer_tier.explain_rating('plain', r.customer_id) e, plain.run,
+SELECT 'breaks', count(*) FROM plain.scored_rating r, customer_tier.explain_rating('plain', r.customer_id) e, plain.run,
        LATERAL (SELECT array_agg(CASE WHEN x.points IS NOT NULL THEN d.mean_points END ORDER BY d."position") AS means, array_agg(d.weight ORDER BY d."position") AS weights
                   FROM customer_tier.explain_rating('plain', r.customer_id) x JOIN plain.run_dimension d ON d.name = x.name AND d.run_id = run.run_id WHERE x.kind = 'dimension') m
  WHERE r.customer_id % 101 = 0 AND run.is_current AND e.kind = 'baseline' AND abs(e.contribution - customer_tier.combined_score(m.means, m.weights, 'topsis', run.combination_scale)::numeric) > 1e-4;

@@ -25,18 +25,18 @@ UPDATE shop.tier SET min_score = min_score + 2 WHERE tier_rank = 3;
 CALL customer_tier.refresh('shop', '2023-11-30');
 CALL customer_tier.refresh('shop', '2023-12-31');
 CALL customer_tier.refresh('shop', '2024-01-31');
-SELECT tier, tier_reason, count(*) FROM shop.rating GROUP BY tier_rank, 1, 2 ORDER BY tier_rank DESC, 2;
+SELECT tier, tier_reason, count(*) FROM shop.scored_rating GROUP BY tier_rank, 1, 2 ORDER BY tier_rank DESC, 2;
 
 -- ---- the oracle
 CREATE TEMP TABLE tried AS SELECT * FROM customer_tier.simulate_moves('shop', '{}');
 CREATE TEMP TABLE matrix AS SELECT * FROM customer_tier.simulate_matrix('shop', '{}');
-CREATE TEMP TABLE before AS TABLE shop.rating;
+CREATE TEMP TABLE before AS TABLE shop.scored_rating;
 CREATE FUNCTION pg_temp.compare(changes jsonb, edits text, OUT moves bigint, OUT up bigint, OUT differences bigint, OUT matrix_differences bigint) LANGUAGE plpgsql AS $$
 DECLARE
     found text;
 BEGIN
     DELETE FROM tried; DELETE FROM matrix; DELETE FROM before;
-    INSERT INTO before TABLE shop.rating;
+    INSERT INTO before TABLE shop.scored_rating;
     INSERT INTO tried SELECT * FROM customer_tier.simulate_moves('shop', changes);
     INSERT INTO matrix SELECT * FROM customer_tier.simulate_matrix('shop', changes);
     BEGIN
@@ -44,7 +44,7 @@ BEGIN
         CALL customer_tier.refresh('shop', customer_tier.published_day('shop'));
         WITH real AS (
             SELECT b.customer_id::text, b.tier, a.tier AS to_tier, b.tier_rank, a.tier_rank AS to_rank, b.score, a.score AS new_score, b.grade, a.grade AS new_grade, a.tier_reason, b.revenue
-              FROM before b JOIN shop.rating a USING (customer_id)
+              FROM before b JOIN shop.scored_rating a USING (customer_id)
         ), moved AS (SELECT * FROM real WHERE tier <> to_tier
         ), simulated AS (SELECT customer_id, from_tier, to_tier, from_rank, to_rank, score::numeric, new_score, grade, new_grade, reason, revenue FROM tried
         ), counted AS (SELECT r.tier, r.to_tier, r.tier_rank, r.to_rank, count(*), sum(r.revenue), count(*) * t.benefit_cost FROM real r LEFT JOIN shop.tier t ON t.code = r.to_tier GROUP BY 1, 2, 3, 4, t.benefit_cost
@@ -162,14 +162,14 @@ SELECT direction, count(*) FROM customer_tier.simulate_moves('shop', '{}', from_
 SELECT count(*) AS differences FROM (
     (SELECT m.from_tier, m.to_tier, m.customers FROM customer_tier.simulate_matrix('shop', '{"tiers": {"gold": {"min_score": 71}}}', true) m
      EXCEPT ALL
-     SELECT k.tier, o.tier, count(*) FROM shop.rating k,
+     SELECT k.tier, o.tier, count(*) FROM shop.scored_rating k,
             LATERAL (SELECT CASE WHEN k.customer_id = 8 THEN 'silver' WHEN k.customer_id = 3 THEN 'platinum' WHEN k.refunded > 0 AND k.refunded >= 0.8 * (k.revenue + k.refunded) THEN 'bronze'
                                  WHEN k.score >= 85 THEN 'platinum' WHEN k.score >= 71 THEN 'gold' WHEN k.score >= 40 THEN 'silver' ELSE 'bronze' END AS tier) o
       GROUP BY 1, 2)) d;
 
 -- ---- the matrix adds up, and says what it costs
 SELECT * FROM customer_tier.simulate_matrix('shop', '{"tiers": {"gold": {"min_score": 60, "benefit_cost": 30}, "bronze": {"benefit_cost": 0}}}');
-SELECT sum(m.customers) = (SELECT count(*) FROM shop.rating) AS customers, sum(m.revenue) = (SELECT sum(revenue) FROM shop.rating) AS revenue,
+SELECT sum(m.customers) = (SELECT count(*) FROM shop.scored_rating) AS customers, sum(m.revenue) = (SELECT sum(revenue) FROM shop.scored_rating) AS revenue,
        (SELECT count(*) FROM customer_tier.simulate_moves('shop', '{"weights": {"recency": 9}}')) = sum(m.customers) FILTER (WHERE m.from_tier <> m.to_tier) AS moves
   FROM customer_tier.simulate_matrix('shop', '{"weights": {"recency": 9}}') m;
 SELECT from_tier, count(*) FILTER (WHERE abs(s - 1) > 0.0003) FROM (SELECT from_tier, sum(share) AS s FROM customer_tier.simulate_matrix('shop', '{"weights": {"recency": 9}}') GROUP BY 1) x GROUP BY 1 ORDER BY 1;
@@ -206,7 +206,7 @@ UPDATE models.tier SET entry = '{"clv": 30, "p_alive": 0.3}', min_score = NULL W
 CALL customer_tier.refresh('models', '2023-11-30');
 CALL customer_tier.refresh('models', '2023-12-31');
 BEGIN;
-CREATE TEMP TABLE published AS TABLE models.rating;
+CREATE TEMP TABLE published AS TABLE models.scored_rating;
 CREATE TEMP TABLE simulated AS SELECT * FROM customer_tier.simulate_moves('models', '{"dimensions": {"clv": {"method": "z_score"}, "expected_purchases": {"weight": 2}}, "tiers": {"platinum": {"entry": {"clv": 10}}}, "policy": {"delta": 0}}');
 UPDATE models.dimension SET method = 'z_score' WHERE name = 'clv';
 INSERT INTO models.dimension (name, "position", label, label_zh, weight, higher_is_better, feature) VALUES ('expected_purchases', 4, 'E', 'E', 2, true, 'expected_purchases');
@@ -214,7 +214,7 @@ UPDATE models.tier SET entry = '{"clv": 10}' WHERE code = 'platinum';
 UPDATE models.tier_policy SET delta = 0;
 CALL customer_tier.refresh('models', '2023-12-31');
 SELECT count(*) > 10 AS moves, count(*) FILTER (WHERE (from_tier, to_tier, new_score, new_grade, reason) IS DISTINCT FROM (p.tier, r.tier, r.score, r.grade, r.tier_reason)) AS differences
-  FROM simulated FULL JOIN (published p JOIN models.rating r USING (customer_id)) ON simulated.customer_id = p.customer_id::text
+  FROM simulated FULL JOIN (published p JOIN models.scored_rating r USING (customer_id)) ON simulated.customer_id = p.customer_id::text
  WHERE simulated.customer_id IS NOT NULL OR p.tier <> r.tier;
 ROLLBACK;
 

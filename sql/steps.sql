@@ -105,8 +105,8 @@ BEGIN
 END $$;
 -- (before PostgreSQL 14 none are asked for)
 SELECT uppermost_node() = 'Gather' OR current_setting('server_version_num')::int < 140000 AS workers_do_all;
-SELECT (SELECT count(*) FROM alone.rating) AS customers, count(*) AS differ
-  FROM ((TABLE alone.rating EXCEPT ALL TABLE together.rating) UNION ALL (TABLE together.rating EXCEPT ALL TABLE alone.rating)) AS d;
+SELECT (SELECT count(*) FROM alone.scored_rating) AS customers, count(*) AS differ
+  FROM ((TABLE alone.scored_rating EXCEPT ALL TABLE together.scored_rating) UNION ALL (TABLE together.scored_rating EXCEPT ALL TABLE alone.scored_rating)) AS d;
 SELECT count(*) AS differ FROM (SELECT customer_id, valid_from, valid_to, tier, reason, score FROM alone.tier_history EXCEPT ALL SELECT customer_id, valid_from, valid_to, tier, reason, score FROM together.tier_history) AS d;
 DEALLOCATE difference;
 RESET plan_cache_mode;

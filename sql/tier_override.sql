@@ -158,15 +158,15 @@ CALL customer_tier.refresh('p', '2024-06-10');
 SELECT customer_tier.rewind_tiers('p', '2034-06-11');
 BEGIN;
 SELECT customer_tier.rewind_tiers('p', '2024-03-30');
-SELECT count(*) AS rated, (SELECT count(*) FROM p.tier_correction WHERE valid_to IS NULL) > 0 AS kept FROM p.rating;
+SELECT count(*) AS rated, (SELECT count(*) FROM p.tier_correction WHERE valid_to IS NULL) > 0 AS kept FROM p.scored_rating;
 CALL customer_tier.refresh('p', '2024-03-30');
-SELECT count(*) > 0 AS rated, (SELECT count(*) FROM customer_tier.verify('p')) AS wrong FROM p.rating;
+SELECT count(*) > 0 AS rated, (SELECT count(*) FROM customer_tier.verify('p')) AS wrong FROM p.scored_rating;
 ROLLBACK;
 SELECT customer_tier.rewind_tiers('p', NULL);
 SELECT customer_tier.rewind_tiers('p', '-infinity');
 SELECT customer_tier.rewind_tiers('nowhere', '2024-04-30');
 SELECT customer_tier.rewind_tiers('p', '2034-06-10') AS nothing, customer_tier.rewind_tiers('p', '2034-06-10') AS again;
-CREATE TABLE before_ratings AS SELECT * FROM p.rating;
+CREATE TABLE before_ratings AS SELECT * FROM p.scored_rating;
 SELECT customer_tier.rewind_tiers('p', '2024-04-30') = (
     SELECT count(*) FROM before_ratings b LEFT JOIN (SELECT * FROM before_rewind WHERE valid_from <= '2024-04-30' AND coalesce(valid_to, 'infinity') > '2024-04-30') h USING (customer_id)
      WHERE (b.tier, b.tier_since) IS DISTINCT FROM (h.tier, h.valid_from)) AS as_many_as_moved;
@@ -179,7 +179,7 @@ SELECT customer_id, valid_from, CASE WHEN valid_to <= '2024-04-30' THEN valid_to
 EXCEPT ALL SELECT customer_id, valid_from, valid_to FROM p.tier_history;
 SELECT customer_id, tier, tier_since FROM p.ratings EXCEPT ALL SELECT customer_id, tier, valid_from FROM before_rewind WHERE valid_from <= '2024-04-30' AND coalesce(valid_to, 'infinity') > '2024-04-30';
 SELECT valid_from, valid_to FROM p.tier_history WHERE customer_id = 15 ORDER BY 1 DESC LIMIT 1;
-SELECT count(*) FROM p.rating WHERE up_runs <> 0 OR down_runs <> 0 OR up_since IS NOT NULL OR down_since IS NOT NULL OR drops_on IS NOT NULL OR state_before IS NOT NULL OR score_to_stay IS NOT NULL;
+SELECT count(*) FROM p.scored_rating WHERE up_runs <> 0 OR down_runs <> 0 OR up_since IS NOT NULL OR down_since IS NOT NULL OR drops_on IS NOT NULL OR state_before IS NOT NULL OR score_to_stay IS NOT NULL;
 -- what was taken back is kept
 SELECT count(*) > 0 AS kept, bool_and(run_id IS NULL) AS by_hand, bool_and(corrected_by = session_user) AS by_me, count(*) FILTER (WHERE valid_from <= '2024-04-30') AS shortened FROM p.tier_correction;
 SELECT count(*) AS waiting_of_later_days FROM p.tier_event WHERE as_of > '2024-04-30' AND acknowledged_at IS NULL;

@@ -99,14 +99,15 @@ TABLE "My ""100 %s"" Shop".near_upgrade EXCEPT ALL SELECT * FROM "My ""100 %s"" 
 SELECT count(*) AS any_distance FROM "My ""100 %s"" Shop".near_upgrade(NULL, NULL);
 SELECT count(*) FROM "My ""100 %s"" Shop".ratings WHERE score_to_next_tier IS NOT NULL AND tier_reason <> 'refunded';
 BEGIN;
-UPDATE "My ""100 %s"" Shop".rating SET score_to_next_tier = NULL, amount_to_next_tier = NULL, tier = 'bronze', tier_rank = 1, tier_reason = 'base';
-UPDATE "My ""100 %s"" Shop".rating SET score_to_next_tier = 3 WHERE customer_id = 'c1';
-UPDATE "My ""100 %s"" Shop".rating SET amount_to_next_tier = 80 WHERE customer_id = 'c2';
-UPDATE "My ""100 %s"" Shop".rating SET amount_to_next_tier = 80, score_to_next_tier = 3 WHERE customer_id = 'c3';
-UPDATE "My ""100 %s"" Shop".rating SET amount_to_next_tier = 80, score_to_next_tier = 30 WHERE customer_id = 'c4';
-UPDATE "My ""100 %s"" Shop".rating SET amount_to_next_tier = 200, score_to_next_tier = 3 WHERE customer_id = 'c5';
-UPDATE "My ""100 %s"" Shop".rating SET score_to_next_tier = 0, tier_reason = 'waiting' WHERE customer_id = 'c6';
-UPDATE "My ""100 %s"" Shop".rating SET score_to_next_tier = 0, tier_reason = 'refunded' WHERE customer_id = 'c8';
+UPDATE "My ""100 %s"" Shop".rating SET amount_to_next_tier = NULL, tier = 'bronze', tier_rank = 1, tier_reason = 'base';
+UPDATE "My ""100 %s"" Shop".rating SET amount_to_next_tier = 80 WHERE customer_id IN ('c2', 'c3', 'c4');
+UPDATE "My ""100 %s"" Shop".rating SET amount_to_next_tier = 200 WHERE customer_id = 'c5';
+UPDATE "My ""100 %s"" Shop".rating SET tier_reason = 'waiting' WHERE customer_id = 'c6';
+UPDATE "My ""100 %s"" Shop".rating SET tier_reason = 'refunded' WHERE customer_id = 'c8';
+UPDATE "My ""100 %s"" Shop".rating_score SET score_to_next_tier =
+    ARRAY(SELECT coalesce((SELECT points * 10000 FROM "My ""100 %s"" Shop".rating JOIN (VALUES ('C1', 3), ('C3', 3), ('C4', 30), ('C5', 3), ('C6', 0), ('C8', 0)) AS set (name, points) ON upper(CAST(customer_id AS text)) = name
+                            WHERE place = rating_score.block * 128 + i), -1)
+            FROM generate_series(0, 127) AS i);
 SELECT customer_id, score_to_next_tier, amount_to_next_tier, is_waiting FROM "My ""100 %s"" Shop".near_upgrade ORDER BY customer_id;
 UPDATE "My ""100 %s"" Shop".tier_policy SET near_amount = 100;
 SELECT customer_id, score_to_next_tier, amount_to_next_tier, is_waiting FROM "My ""100 %s"" Shop".near_upgrade ORDER BY customer_id;

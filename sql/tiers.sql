@@ -10,10 +10,10 @@ CREATE FUNCTION moves() RETURNS TABLE (customer_id int, valid_from date, valid_t
 $$ SELECT customer_id, valid_from, valid_to, tier, reason, previous_tier, is_correction FROM shop.tier_history WHERE reason <> 'initial' OR is_correction ORDER BY 1, 2 $$;
 -- Everybody has one open row, it is that of the rating, and no two rows overlap.
 CREATE VIEW wrong AS
-    SELECT r.customer_id, 'not the open row' AS what FROM shop.rating r LEFT JOIN shop.tier_history h ON h.customer_id = r.customer_id AND h.valid_to IS NULL
+    SELECT r.customer_id, 'not the open row' AS what FROM shop.scored_rating r LEFT JOIN shop.tier_history h ON h.customer_id = r.customer_id AND h.valid_to IS NULL
      WHERE (r.tier, r.tier_since, r.previous_tier) IS DISTINCT FROM (h.tier, h.valid_from, h.previous_tier)
     UNION ALL
-    SELECT h.customer_id, 'open, but not rated' FROM shop.tier_history h LEFT JOIN shop.rating r USING (customer_id) WHERE h.valid_to IS NULL AND r.customer_id IS NULL
+    SELECT h.customer_id, 'open, but not rated' FROM shop.tier_history h LEFT JOIN shop.scored_rating r USING (customer_id) WHERE h.valid_to IS NULL AND r.customer_id IS NULL
     UNION ALL
     SELECT a.customer_id, 'overlap or gap' FROM shop.tier_history a JOIN LATERAL
         (SELECT * FROM shop.tier_history b WHERE b.customer_id = a.customer_id AND b.valid_from > a.valid_from ORDER BY b.valid_from LIMIT 1) b ON true WHERE a.valid_to IS DISTINCT FROM b.valid_from;
@@ -124,8 +124,8 @@ INSERT INTO orders SELECT c, '2024-03-24', 9000 FROM generate_series(12, 15) c;
 CALL customer_tier.refresh('shop', '2024-03-24');
 SELECT tier, count(*), min(score), max(score) FROM shop.ratings GROUP BY tier_rank, tier ORDER BY tier_rank;
 SELECT count(*) FILTER (WHERE tier_rank = 4) <= 3 AND count(*) FILTER (WHERE tier_rank >= 3) <= 5 AS never_more FROM shop.ratings;
-SELECT count(*) FROM (SELECT customer_id, tier, tier_reason FROM shop.rate('2024-03-24', (SELECT run_id FROM shop.run WHERE is_current)) EXCEPT ALL SELECT customer_id, tier, tier_reason FROM shop.rating) d;
-SELECT tier = (SELECT tier FROM shop.rating WHERE customer_id = 12) AS as_published FROM shop.rated_one(12);
+SELECT count(*) FROM (SELECT customer_id, tier, tier_reason FROM shop.rate('2024-03-24', (SELECT run_id FROM shop.run WHERE is_current)) EXCEPT ALL SELECT customer_id, tier, tier_reason FROM shop.scored_rating) d;
+SELECT tier = (SELECT tier FROM shop.scored_rating WHERE customer_id = 12) AS as_published FROM shop.rated_one(12);
 SELECT customer_id, tier FROM shop.rate_one(13, '2024-03-24');
 SELECT * FROM wrong;
 

@@ -9,8 +9,8 @@ CREATE FUNCTION customer_tier.create_tables(schema name, key_type text) RETURNS 
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM customer_tier.create_settings_table(schema);
-    -- A refresh updates most rows of rating, and no indexed column: half a page
-    -- free lets every row find room on its page again and again.
+    -- A night changes a few rows of each page of rating, and no indexed column:
+    -- a little room on each lets them find place there again and again.
     EXECUTE format(
 $ddl$
 CREATE TABLE %1$I.history (
@@ -26,7 +26,7 @@ COMMENT ON COLUMN %1$I.history.bad_rows IS 'bad rows among them, left out; NULL 
 CREATE TABLE %1$I.changed (
     customer_id %2$s PRIMARY KEY
 );
-COMMENT ON TABLE %1$I.changed IS 'customers whose histories the refresh under way changed, if only they have to be rated; empty otherwise';
+COMMENT ON TABLE %1$I.changed IS 'customers whose histories the refresh under way has to read, if not all; empty otherwise';
 COMMENT ON COLUMN %1$I.changed.customer_id IS 'customer key, as in the source';
 
 CREATE TABLE %1$I.segment (
@@ -55,6 +55,8 @@ CREATE TABLE %1$I.run (
     rows_scanned bigint,
     is_repeat boolean NOT NULL DEFAULT false,
     is_partial boolean NOT NULL DEFAULT false,
+    keeps_numbers boolean NOT NULL DEFAULT false,
+    version text,
     configuration text,
     histories_changed bigint,
     rows_read bigint,
@@ -80,6 +82,7 @@ CREATE TABLE %1$I.run (
     is_frozen boolean NOT NULL DEFAULT false,
     is_replay boolean NOT NULL DEFAULT false,
     is_reference boolean NOT NULL DEFAULT false,
+    next_place bigint,
     score_distribution float8[],
     score_deciles float8[],
     score_decile_counts bigint[],
@@ -117,6 +120,8 @@ COMMENT ON COLUMN %1$I.run.build_reason IS 'why';
 COMMENT ON COLUMN %1$I.run.rows_scanned IS 'rows of the source that this run read';
 COMMENT ON COLUMN %1$I.run.is_repeat IS 'whether nothing was new since the run before, so that its scales and ratings were kept as they are';
 COMMENT ON COLUMN %1$I.run.is_partial IS 'whether only customers whose histories changed were rated, because on frozen scales nobody else could move since the run before, which was as of the same day';
+COMMENT ON COLUMN %1$I.run.keeps_numbers IS 'whether only the histories that changed were read for it, and the orders, revenue and so on of everybody else taken from their ratings';
+COMMENT ON COLUMN %1$I.run.version IS 'version of customer_tier that made it';
 COMMENT ON COLUMN %1$I.run.configuration IS 'a hash of everything besides orders and day that the ratings depend on';
 COMMENT ON COLUMN %1$I.run.histories_changed IS 'histories inserted, updated or deleted';
 COMMENT ON COLUMN %1$I.run.rows_read IS 'rows of the source, whether this run read them or an earlier one';
@@ -147,6 +152,7 @@ COMMENT ON COLUMN %1$I.run.upgrades IS 'customers who climbed';
 COMMENT ON COLUMN %1$I.run.downgrades IS 'customers who fell';
 COMMENT ON COLUMN %1$I.run.is_replay IS 'whether it looked back, so that dimensions whose relations know no day were left out';
 COMMENT ON COLUMN %1$I.run.is_reference IS 'the run that score_drift() compares with: the first published with the present scorecard, unless set_reference() chose another';
+COMMENT ON COLUMN %1$I.run.next_place IS 'the first place (rating.place) that nobody had after it; NULL where scores are columns of rating';
 COMMENT ON COLUMN %1$I.run.score_distribution IS 'percentile_scale() of the scores; kept as long as the scales';
 COMMENT ON COLUMN %1$I.run.score_deciles IS 'nine cut points that make ten parts of the scores, as far as ties allow';
 COMMENT ON COLUMN %1$I.run.score_decile_counts IS 'customers in each of the ten parts';
@@ -187,16 +193,13 @@ CREATE TABLE %1$I.rating (
     lifecycle_stage text NOT NULL,
     repeat_mean float8,
     margin numeric,
-    score numeric(7,4),
     grade text,
     tier text NOT NULL,
     tier_rank int NOT NULL,
     tier_since date NOT NULL,
     previous_tier text,
     tier_reason text NOT NULL,
-    score_to_next_tier numeric(7,4),
     amount_to_next_tier numeric,
-    score_to_stay numeric(7,4),
     amount_to_stay numeric,
     drops_on date,
     terms_id bigint,
@@ -206,8 +209,9 @@ CREATE TABLE %1$I.rating (
     down_since date,
     state_before text,
     coverage numeric(5,4) NOT NULL,
-    outside_values float8[]
-) WITH (fillfactor = 50);
+    outside_values float8[],
+    place int NOT NULL
+) WITH (fillfactor = 80);
 COMMENT ON COLUMN %1$I.rating.repeat_mean IS 'mean net amount of the purchase days after the first, in currency units, 0 when there is none: what models of spend read, see customer_tier.btyd(); NULL for a prospect';
 COMMENT ON COLUMN %1$I.rating.margin IS 'share of the revenue that was earned, as clv counts it; NULL without a margin column (settings): that of the run';
 COMMENT ON COLUMN %1$I.rating.terms_id IS 'terms (tier_terms) under which the tier was granted';
@@ -217,7 +221,8 @@ COMMENT ON COLUMN %1$I.rating.down_runs IS 'failing runs in a row, while they ar
 COMMENT ON COLUMN %1$I.rating.down_since IS 'the first of these';
 COMMENT ON COLUMN %1$I.rating.state_before IS 'customer_tier.tier_state before this day, so that the day can be run again; NULL = the same as now, or none';
 COMMENT ON COLUMN %1$I.rating.outside_values IS 'values of the dimensions that come from relations, in the order of run_dimension, as the last refresh saw them; NULL when there are none';
-COMMENT ON TABLE %1$I.rating IS 'what is stored of the ratings: what changes only when a customer buys, moves, or crosses a cut point; read the view ratings, which adds the day, the predictions and the labels';
+COMMENT ON COLUMN %1$I.rating.place IS 'where its scores stand: an entry of a block of rating_score; nobody else''s, also after the customer is gone';
+COMMENT ON TABLE %1$I.rating IS 'what is stored of the ratings: what changes only when a customer buys, moves, or crosses a cut point; read the view ratings, which adds the day, the scores, the predictions and the labels';
 $ddl$, schema, key_type);
     PERFORM customer_tier.create_tracking_table(schema);
     PERFORM customer_tier.create_tier_tables(schema, key_type);
@@ -227,7 +232,8 @@ $ddl$, schema, key_type);
     PERFORM customer_tier.create_scorecard_tables(schema, key_type);
 
     EXECUTE (SELECT string_agg(format('COMMENT ON COLUMN %I.rating.%I IS %L;', schema, c.column_name, c.explanation), E'\n')
-               FROM customer_tier.rating_columns() c WHERE c.stored);
+               FROM customer_tier.rating_columns() c WHERE c.stored AND c.column_name <> ALL (customer_tier.score_columns()));
+    PERFORM customer_tier.create_score_table(schema);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.create_tables(name, text) IS 'internal: the tables of a program';
@@ -581,7 +587,7 @@ BEGIN
             HINT = 'Restore it first, or create the program with customer_tier.create_program.';
     END IF;
     SELECT string_agg(format('%I', t), ', ') INTO missing
-      FROM unnest('{settings,history,tier,tier_policy,tier_change,tier_terms,tier_history,tier_correction,tier_override,tier_event,segment,dimension,scorecard,grade,run,run_dimension,weighting,model,forecast,rating,merged_customer,quality_gate,gate_result}'::text[]) t
+      FROM unnest('{settings,history,tier,tier_policy,tier_change,tier_terms,tier_history,tier_correction,tier_override,tier_event,segment,dimension,scorecard,grade,run,run_dimension,weighting,model,forecast,rating,scored_rating,merged_customer,quality_gate,gate_result}'::text[]) t
      WHERE to_regclass(format('%I.%I', adopt_program.schema, t)) IS NULL;
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',

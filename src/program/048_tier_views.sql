@@ -89,7 +89,7 @@ WITH known AS (
      ), member AS (
         SELECT rating.tier, max(rating.tier_rank) AS tier_rank, count(*) AS members, sum(rating.revenue) AS revenue,
                avg(rating.score) AS average_score
-          FROM %1$I.rating
+          FROM %1$I.scored_rating AS rating
          GROUP BY rating.tier
      ), before AS (
         SELECT held.tier, max(held.tier_rank) AS tier_rank, count(*) AS members
@@ -283,7 +283,7 @@ SELECT rating.customer_id,
        rating.amount_to_stay,
        rating.revenue,
        %4$s AS clv
-  FROM %1$I.rating
+  FROM %1$I.scored_rating AS rating
   %5$s
   LEFT JOIN %1$I.tier ON tier.code = rating.tier
   LEFT JOIN %2$s AS reason (reason, label, label_zh) ON reason.reason = rating.tier_reason
@@ -312,7 +312,7 @@ $query$SELECT rating.customer_id,
        rating.tier_reason = 'waiting' AS is_waiting,
        rating.revenue,
        %3$s AS clv
-  FROM %1$I.rating
+  FROM %1$I.scored_rating AS rating
   %4$s
   JOIN (%2$s) AS next ON next.is_present AND next.tier_rank = rating.tier_rank + 1
   LEFT JOIN %1$I.tier ON tier.code = rating.tier

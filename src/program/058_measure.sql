@@ -92,7 +92,7 @@ DECLARE
     frozen_run bigint;
     published_run bigint;
     grades record;
-    s customer_tier.program_settings := customer_tier.program_settings(schema);
+    s customer_tier.program_settings := customer_tier.run_settings(schema, run_id);
     key_type text := (SELECT c.type::text FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c);
     as_of date;
     has_untimed boolean;    -- a dimension of which the past is not known
@@ -211,19 +211,18 @@ COMMENT ON FUNCTION customer_tier.measure_run(name, bigint) IS 'internal: measur
 CREATE FUNCTION customer_tier.keep_distribution(schema name, run_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    s customer_tier.program_settings := customer_tier.program_settings(schema);
     rated record;
+    scores record;
 BEGIN
-    -- How many there are and how the scores lie, for score_drift(); read by a
-    -- statement of its own, which may be parallel.
-    EXECUTE format(
-$query$
-    SELECT count(*) AS customers, count(*) FILTER (WHERE rating.segment = 'prospects') AS prospects,
-           customer_tier.percentile_scale(CAST(rating.score AS double precision)) AS distribution,
-           customer_tier.scale_stats(CAST(rating.score AS double precision)) AS stats
-      FROM %1$I.rating
-$query$, schema) INTO rated;
-    EXECUTE format('UPDATE %I.run SET customers = $2, prospects = $3, score_distribution = $4, score_deciles = $5, score_decile_counts = $6 WHERE run.run_id = $1', schema)
-        USING run_id, rated.customers, rated.prospects, rated.distribution, (rated.stats).deciles, (rated.stats).decile_counts;
+    -- How many there are and how the scores lie, for score_drift(); read by
+    -- statements of their own, which may be parallel.
+    EXECUTE format('SELECT count(*) AS customers, count(*) FILTER (WHERE rating.segment = ''prospects'') AS prospects, %s AS next_place FROM %I.rating',
+                   CASE WHEN s.is_distributed THEN 'CAST(NULL AS bigint)' ELSE 'max(CAST(rating.place AS bigint)) + 1' END, schema) INTO rated;
+    EXECUTE format('SELECT customer_tier.percentile_scale(rated.score) AS distribution, customer_tier.scale_stats(rated.score) AS stats FROM (%s) AS rated',
+                   customer_tier.scores_query(s)) INTO scores;
+    EXECUTE format('UPDATE %I.run SET customers = $2, prospects = $3, next_place = $4, score_distribution = $5, score_deciles = $6, score_decile_counts = $7 WHERE run.run_id = $1', schema)
+        USING run_id, rated.customers, rated.prospects, rated.next_place, scores.distribution, (scores.stats).deciles, (scores.stats).decile_counts;
 
     -- Whether this run begins anew.
     EXECUTE format(

@@ -23,8 +23,9 @@ BEGIN
             MESSAGE = format('time zone "%s" is not known (option "time_zone")', s.time_zone),
             HINT = 'Use a name of pg_timezone_names, such as Europe/Berlin or Asia/Shanghai.';
     END IF;
-    EXECUTE format('INSERT INTO %I.run (kind, status, as_of, as_of_is_default, started_at, pid, full_build)
-                    VALUES ($3, ''running'', $1, $2, clock_timestamp(), pg_backend_pid(), $4) RETURNING run_id', schema)
+    EXECUTE format('INSERT INTO %I.run (kind, status, as_of, as_of_is_default, started_at, pid, full_build, version)
+                    VALUES ($3, ''running'', $1, $2, clock_timestamp(), pg_backend_pid(), $4,
+                            (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = ''customer_tier'')) RETURNING run_id', schema)
         INTO run_id
         USING coalesce(as_of, timezone(s.time_zone, now())::date - 1), as_of IS NULL, kind, full_build;
     RETURN run_id;
@@ -131,7 +132,9 @@ DECLARE
     m record;
     bad_share text;
     what_is_bad text := customer_tier.bad_rows_are(s);
-    notes boolean := customer_tier.may_be_partial(schema, run_id);
+    may_be_partial boolean := customer_tier.may_be_partial(schema, run_id);
+    may_keep boolean := customer_tier.may_keep_numbers(schema, s, run_id);
+    notes boolean := may_be_partial OR may_keep;      -- whose histories change
 BEGIN
     SELECT * INTO plan FROM customer_tier.history_plan(schema, run_id);
     IF s.is_distributed THEN
@@ -168,7 +171,10 @@ BEGIN
         USING run_id, m.source_rows, m.bad_rows, plan.build, plan.reason, m.rows_read, m.changed;
     PERFORM customer_tier.check_gates(schema, run_id);
     PERFORM customer_tier.remember_build(schema, run_id, plan.build = 'full', to_jsonb(plan) || to_jsonb(m));
-    PERFORM customer_tier.note_repeat(schema, run_id, notes);
+    PERFORM customer_tier.note_repeat(schema, run_id, may_be_partial);
+    IF may_keep AND plan.build = 'changes' THEN
+        PERFORM customer_tier.keep_numbers(schema, run_id);
+    END IF;
     PERFORM customer_tier.analyze_if_changed(format('%I.history', schema)::regclass, m.changed);
     IF notes THEN
         EXECUTE format('ANALYZE %I.changed', schema);
@@ -199,50 +205,28 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.refresh_measure(name, bigint) IS 'internal: measure the cut points and scales of a run, or take over frozen ones, and keep them with it';
 
-CREATE FUNCTION customer_tier.published_columns() RETURNS name[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    -- What changes most often comes first: by it a row is seen to differ.
-    SELECT CAST('{score,last_day,first_day,orders,purchase_days,revenue,refunded,average_order,repeat_mean,margin,r_score,f_score,m_score,segment,lifecycle_stage,'
-        'grade,tier,tier_rank,tier_since,previous_tier,tier_reason,score_to_next_tier,amount_to_next_tier,score_to_stay,amount_to_stay,drops_on,coverage,'
-        'terms_id,up_runs,up_since,down_runs,down_since,state_before,outside_values}' AS name[])
+CREATE FUNCTION customer_tier.difference_columns(s customer_tier.program_settings) RETURNS name[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CAST('{customer_id,is_new,is_gone,old_tier,old_rank,old_since,old_drops_on,moved_by}' AS name[])
+        || CASE WHEN s.is_distributed THEN '{}'::name[] ELSE '{score}' END || customer_tier.published_columns(s)
 $$;
-COMMENT ON FUNCTION customer_tier.published_columns() IS 'internal: the columns of <schema>.rating that a refresh compares and writes';
-
-CREATE FUNCTION customer_tier.difference_columns() RETURNS name[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CAST('{customer_id,is_new,is_gone,old_tier,old_rank,old_since,old_drops_on,moved_by}' AS name[]) OPERATOR(pg_catalog.||) customer_tier.published_columns()
-$$;
-COMMENT ON FUNCTION customer_tier.difference_columns() IS 'internal: the columns of difference_query and gone_query: the customer, whether the rating is new or is of nobody any more, where the customer stood, who moved him, and the rating';
+COMMENT ON FUNCTION customer_tier.difference_columns(customer_tier.program_settings) IS 'internal: the columns of difference_query and gone_query: the customer, whether the rating is new or is of nobody any more, where the customer stood, who moved him, and the rating; behind those of packed scores, where there are such';
 
 CREATE FUNCTION customer_tier.difference_query(schema name, as_of date, run_id bigint, only_changed boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
-    SELECT format(
-$query$
-    SELECT fresh.customer_id, fresh.kept_tier IS NULL AS is_new, false AS is_gone,
-           fresh.kept_tier AS old_tier, fresh.kept_tier_rank AS old_rank, fresh.kept_tier_since AS old_since, fresh.kept_drops_on AS old_drops_on,
-           fresh.moved_by, %1$s
-      FROM (SELECT rated.*,
-                   (rated.tier_state).terms AS terms_id, (rated.tier_state).up_runs, (rated.tier_state).up_since, (rated.tier_state).down_runs, (rated.tier_state).down_since,
-                   CASE WHEN NOT rated.as_before THEN CAST(rated.state_before AS text) END AS other_state,
-                   %2$s AS outside_values
-              FROM (%3$s) AS rated) AS fresh
-     WHERE (%4$s) IS DISTINCT FROM (%5$s)
-$query$,
-        (SELECT string_agg(CASE c WHEN 'state_before' THEN 'fresh.other_state AS state_before' ELSE format('fresh.%I', c) END, ', ') FROM unnest(customer_tier.published_columns()) c),
-        -- What came from relations cannot be had again: it is kept to explain the rating.
-        coalesce((SELECT 'CASE WHEN rated.dimension_values IS NOT NULL THEN ARRAY[' || string_agg(format('rated.dimension_values[%s]', c.n), ', ' ORDER BY c.n) || '] END'
-                    FROM customer_tier.card(schema) c WHERE c.outside IS NOT NULL), 'CAST(NULL AS double precision[])'),
-        customer_tier.everyone_query(schema, customer_tier.program_settings(schema), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'changes', only_changed),
-        (SELECT string_agg(format('fresh.%I', 'kept_' || c), ', ') FROM unnest(customer_tier.published_columns()) c),
-        (SELECT string_agg(CASE c WHEN 'state_before' THEN 'fresh.other_state' ELSE format('fresh.%I', c) END, ', ') FROM unnest(customer_tier.published_columns()) c))
+    SELECT customer_tier.everyone_query(schema, customer_tier.run_settings(schema, run_id), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'changes', only_changed)
 $$;
-COMMENT ON FUNCTION customer_tier.difference_query(name, date, bigint, boolean) IS 'internal: the query for all ratings of a run, or with only_changed for those of customers in <schema>.changed, that differ from what is published, or are new, with the difference_columns(); its parameters are the run_constants()';
+COMMENT ON FUNCTION customer_tier.difference_query(name, date, bigint, boolean) IS 'internal: the query for all ratings of a run, or with only_changed for those of customers in <schema>.changed, that differ from what is published, or are new, with the difference_columns(); where scores are packed with everybody''s scores before them (scores.c), and the rest NULL for who does not differ. Its parameters are the run_constants()';
 
 CREATE FUNCTION customer_tier.gone_query(schema name, as_of date) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
-    SELECT format(
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
+DECLARE
+    s customer_tier.program_settings := customer_tier.program_settings(schema);
+    rating regclass := format('%I.rating', schema)::regclass;
+BEGIN
+    RETURN format(
 $query$
-    SELECT kept.customer_id, false AS is_new, true AS is_gone,
+    SELECT %5$skept.customer_id, false AS is_new, true AS is_gone,
            kept.tier AS old_tier, kept.tier_rank AS old_rank, kept.tier_since AS old_since, kept.drops_on AS old_drops_on,
            CAST(NULL AS text) AS moved_by, %1$s
       FROM %2$I.rating AS kept
@@ -250,14 +234,17 @@ $query$
         ON features.customer_id %4$s kept.customer_id
      WHERE features.customer_id IS NULL
 $query$,
-        (SELECT string_agg(format('CAST(NULL AS %s) AS %I', a.type, c), ', ')
-           FROM unnest(customer_tier.published_columns()) AS c, customer_tier.relation_column(format('%I.rating', schema)::regclass, c) AS a),
-        schema, customer_tier.people(schema, customer_tier.program_settings(schema), format('CAST(%L AS date)', as_of)),
-        customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.rating', schema)::regclass, 'customer_id') c)))
+        (SELECT string_agg(format('CAST(NULL AS %s) AS %I', CASE WHEN c = ANY (customer_tier.score_columns()) THEN 'numeric' ELSE (SELECT a.type::text FROM customer_tier.relation_column(rating, c) AS a) END, c), ', ' ORDER BY n)
+           FROM unnest(customer_tier.difference_columns(s)) WITH ORDINALITY AS u (c, n) WHERE n > 8),
+        schema, customer_tier.people(schema, s, format('CAST(%L AS date)', as_of)),
+        customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(rating, 'customer_id') c)),
+        CASE WHEN s.is_distributed THEN '' ELSE
+            'true AS differs, kept.place, ' || (SELECT string_agg(format('-1 AS %I, ', 'packed_' || c), '') FROM unnest(customer_tier.score_columns()) AS c) END);
+END
 $$;
-COMMENT ON FUNCTION customer_tier.gone_query(name, date) IS 'internal: the query for the published ratings of who is no customer any more, with the difference_columns()';
+COMMENT ON FUNCTION customer_tier.gone_query(name, date) IS 'internal: the query for the published ratings of who is no customer any more, with the columns of difference_query()';
 
-CREATE FUNCTION customer_tier.publish_steps(schema name, as_of date, run_id bigint, rows_query text, constants text DEFAULT NULL) RETURNS customer_tier.step[]
+CREATE FUNCTION customer_tier.publish_steps(schema name, as_of date, run_id bigint, rows_query text, constants text DEFAULT NULL, of_everyone boolean DEFAULT true) RETURNS customer_tier.step[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
@@ -302,8 +289,8 @@ $query$
      WHERE kept.customer_id %2$s difference.customer_id AND NOT difference.is_new AND NOT difference.is_gone
 $query$,
 $query$
-    INSERT INTO %1$I.rating (customer_id, %4$s)
-    SELECT difference.customer_id, %5$s
+    INSERT INTO %1$I.rating (customer_id, %10$s%4$s)
+    SELECT difference.customer_id, %10$s%5$s
       FROM %8$s AS difference
      WHERE difference.is_new
 $query$,
@@ -353,25 +340,29 @@ $query$,
 'SELECT FROM event WHERE event.kind = ''coming_downgrade'''];
     RETURN CASE WHEN s.is_distributed THEN ARRAY[
             customer_tier.step(format('DELETE FROM %I.difference', schema)),
-            customer_tier.step(format(E'INSERT INTO %I.difference (%s)%s', schema, (SELECT string_agg(format('%I', c), ', ') FROM unnest(customer_tier.difference_columns()) AS c), rows_query), constants => constants)]
+            customer_tier.step(format(E'INSERT INTO %I.difference (%s)%s', schema, (SELECT string_agg(format('%I', c), ', ') FROM unnest(customer_tier.difference_columns(s)) AS c), rows_query), constants => constants)]
         ELSE ARRAY[
-            customer_tier.step(rows_query, 'difference', constants),
+            customer_tier.step(rows_query, 'difference', constants, scores => 'scores',
+                blocks => CASE WHEN NOT of_everyone THEN (SELECT format('SELECT block, %s FROM %I.rating_score', string_agg(format('%I', c), ', '), schema) FROM unnest(customer_tier.score_columns()) AS c) END,
+                free_place => format('SELECT coalesce((SELECT run.next_place FROM %1$I.run WHERE run.is_current), (SELECT max(CAST(rating.place AS bigint)) + 1 FROM %1$I.rating), 0)', schema)),
             customer_tier.step(moved, 'moved')] END
         || customer_tier.step(event, 'event')
         || ARRAY(SELECT customer_tier.step(format(one.statement, schema,
                              customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.rating', schema)::regclass, 'customer_id') c)),
-                             (SELECT string_agg(format('%1$I = difference.%1$I', c), ', ') FROM unnest(customer_tier.published_columns()) c),
-                             (SELECT string_agg(format('%I', c), ', ') FROM unnest(customer_tier.published_columns()) c),
-                             (SELECT string_agg(format('difference.%I', c), ', ') FROM unnest(customer_tier.published_columns()) c),
-                             as_of, run_id, difference, CASE WHEN s.is_distributed THEN format('(%s)', moved) ELSE 'moved' END))
+                             (SELECT string_agg(format('%1$I = difference.%1$I', c), ', ') FROM unnest(customer_tier.published_columns(s)) c),
+                             (SELECT string_agg(format('%I', c), ', ') FROM unnest(customer_tier.published_columns(s)) c),
+                             (SELECT string_agg(format('difference.%I', c), ', ') FROM unnest(customer_tier.published_columns(s)) c),
+                             as_of, run_id, difference, CASE WHEN s.is_distributed THEN format('(%s)', moved) ELSE 'moved' END,
+                             CASE WHEN s.is_distributed THEN '' ELSE 'place, ' END))
                    FROM unnest(statements) WITH ORDINALITY AS one (statement, n)
-                  ORDER BY one.n);
+                  ORDER BY one.n)
+        || CASE WHEN NOT s.is_distributed THEN customer_tier.score_steps(schema) END;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.publish_steps(name, date, bigint, text, text) IS
-    'internal: the statements that write the rows of difference_query or gone_query, with the history of tiers and the events';
+COMMENT ON FUNCTION customer_tier.publish_steps(name, date, bigint, text, text, boolean) IS
+    'internal: the statements that write the rows of difference_query or gone_query, with the scores, the history of tiers and the events; of_everyone says whether the query rates everybody, so that no other score is left';
 
-CREATE FUNCTION customer_tier.publish_rows(schema name, as_of date, run_id bigint, rows_query text, constants text,
+CREATE FUNCTION customer_tier.publish_rows(schema name, as_of date, run_id bigint, rows_query text, constants text, of_everyone boolean,
     INOUT changed bigint, INOUT upgrades bigint, INOUT downgrades bigint, INOUT coming_downgrades bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off SET parallel_tuple_cost = 0.02 AS $$
 DECLARE
@@ -379,17 +370,17 @@ DECLARE
 BEGIN
     -- parallel_tuple_cost is what it costs to hand a row over (0.3 microseconds)
     -- beside what the planner thinks it costs to rate one, which is far too little.
-    counts := customer_tier.execute_steps(customer_tier.publish_steps(schema, as_of, run_id, rows_query, constants));
+    counts := customer_tier.execute_steps(customer_tier.publish_steps(schema, as_of, run_id, rows_query, constants, of_everyone));
     -- three steps keep rows, three write ratings, six the history of tiers and
-    -- the events, and the last three count these
+    -- the events, three count these, and the last write scores
     changed := changed + counts[4] + counts[5] + counts[6];
     upgrades := upgrades + counts[13];
     downgrades := downgrades + counts[14];
     coming_downgrades := coming_downgrades + counts[15];
 END
 $$;
-COMMENT ON FUNCTION customer_tier.publish_rows(name, date, bigint, text, text, bigint, bigint, bigint, bigint) IS
-    'internal: write the rows of difference_query or gone_query, with the history of tiers and the events; adds how many ratings changed and what events there were';
+COMMENT ON FUNCTION customer_tier.publish_rows(name, date, bigint, text, text, boolean, bigint, bigint, bigint, bigint) IS
+    'internal: write the rows of difference_query or gone_query, with the scores, the history of tiers and the events; adds how many ratings changed and what events there were';
 
 CREATE FUNCTION customer_tier.publish_changes(schema name, as_of date, run_id bigint, OUT changed bigint, OUT upgrades bigint, OUT downgrades bigint, OUT coming_downgrades bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
@@ -399,13 +390,14 @@ DECLARE
     rows_query text := customer_tier.difference_query(schema, as_of, run_id, is_partial);
     constants text := customer_tier.everyone_query(schema, s, format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'constants');
     shares_tables text := current_setting('enable_parallel_hash');
-    published bigint;
     measured bigint;
+    published bigint;
     problem text;
 BEGIN
+    EXECUTE format('SELECT run.customers FROM %I.run WHERE run.run_id = $1', schema) INTO measured USING run_id;
     BEGIN
         SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
-          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, 0, 0, 0, 0) AS p;
+          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, NOT is_partial, 0, 0, 0, 0) AS p;
     EXCEPTION WHEN disk_full OR out_of_memory THEN
         -- Workers join by a table in shared memory, of which a container may have little.
         GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
@@ -413,19 +405,18 @@ BEGIN
             HINT = 'Give the server more shared memory (docker run --shm-size=1g), or SET enable_parallel_hash = off.';
         PERFORM set_config('enable_parallel_hash', 'off', true);
         SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
-          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, 0, 0, 0, 0) AS p;
+          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, NOT is_partial, 0, 0, 0, 0) AS p;
         PERFORM set_config('enable_parallel_hash', shares_tables, true);
     END;
     -- Who is rated is published now, so that more than were counted means that
     -- some are no customers any more, which is rare: they are looked for then;
     -- and always where others change the list of customers meanwhile.
-    IF s.customers_name IS NULL THEN
-        EXECUTE format('SELECT count(*) FROM %I.rating', schema) INTO published;
-        EXECUTE format('SELECT run.customers FROM %I.run WHERE run.run_id = $1', schema) INTO measured USING run_id;
-    END IF;
+    PERFORM customer_tier.keep_distribution(schema, run_id);
+    EXECUTE format('SELECT run.customers FROM %I.run WHERE run.run_id = $1', schema) INTO published USING run_id;
     IF s.customers_name IS NOT NULL OR published <> measured THEN
         SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
-          FROM customer_tier.publish_rows(schema, as_of, run_id, customer_tier.gone_query(schema, as_of), NULL, changed, upgrades, downgrades, coming_downgrades) AS p;
+          FROM customer_tier.publish_rows(schema, as_of, run_id, customer_tier.gone_query(schema, as_of), NULL, false, changed, upgrades, downgrades, coming_downgrades) AS p;
+        PERFORM customer_tier.keep_distribution(schema, run_id);
     END IF;
     EXECUTE format('DELETE FROM %I.changed', schema);
     -- It may have seemed so before models were fitted and scales measured.
@@ -448,7 +439,6 @@ BEGIN
         SELECT 0::bigint AS changed, 0::bigint AS upgrades, 0::bigint AS downgrades, 0::bigint AS coming_downgrades INTO published;
     ELSE
         SELECT * INTO published FROM customer_tier.publish_changes(schema, as_of, run_id);
-        PERFORM customer_tier.keep_distribution(schema, run_id);
     END IF;
 
     -- This run takes over.

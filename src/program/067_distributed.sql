@@ -1,5 +1,5 @@
 -- Histories and ratings on the workers of Citus, with the orders: history,
--- rating and tier_history are distributed by the customer and co-located with
+-- rating, which has the scores there, and tier_history are distributed by the customer and co-located with
 -- the order table, everything else stays with the coordinator.
 --
 -- What Citus sends to the workers whole is a query in which distributed tables
@@ -37,8 +37,10 @@ BEGIN
         RETURN false;
     END IF;
 
+    PERFORM customer_tier.unpack_scores(schema);
+    s.is_distributed := true;
     EXECUTE format('CREATE TABLE %1$I.difference AS SELECT kept.customer_id, false AS is_new, false AS is_gone, kept.tier AS old_tier, kept.tier_rank AS old_rank, kept.tier_since AS old_since, kept.drops_on AS old_drops_on, CAST(NULL AS text) AS moved_by, %2$s FROM %1$I.rating AS kept WITH NO DATA',
-        schema, (SELECT string_agg(format('kept.%I', c), ', ') FROM unnest(customer_tier.published_columns()) AS c));
+        schema, (SELECT string_agg(format('kept.%I', c), ', ') FROM unnest(customer_tier.published_columns(s)) AS c));
     EXECUTE format('COMMENT ON TABLE %I.difference IS ''the ratings that the refresh under way, or the last one, had to write''', schema);
     -- Functions are written after this, which Citus refuses in a transaction
     -- that has worked on several shards at once.

@@ -154,6 +154,9 @@ $query$
 $query$, schema);
     EXECUTE format('DELETE FROM %I.rating', schema);
     GET DIAGNOSTICS rated = ROW_COUNT;
+    IF NOT (customer_tier.program_settings(schema)).is_distributed THEN
+        EXECUTE format('DELETE FROM %I.rating_score', schema);
+    END IF;
     EXECUTE format('UPDATE %I.tier_event SET acknowledged_at = now(), acknowledged_by = ''rewind_tiers'' WHERE tier_event.acknowledged_at IS NULL', schema);
     EXECUTE format('UPDATE %I.run SET is_current = false WHERE run.is_current', schema);
     RETURN rated;
@@ -167,6 +170,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp 
 DECLARE
     schema name := customer_tier.program_schema(program);
     equality text := customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c));
+    is_distributed boolean := (customer_tier.program_settings(schema)).is_distributed;
+    scores record;
     published record;
     kept record;
     changed bigint;
@@ -254,6 +259,7 @@ $query$
 $query$, schema, equality) USING kept.as_of;
     EXECUTE format('UPDATE %I.tier_history AS held SET valid_to = NULL WHERE held.valid_to > $1', schema) USING kept.as_of;
 
+    SELECT r.* INTO scores FROM customer_tier.rewind_scores(schema, is_distributed) AS r;
     -- What is not in the history of a rating (what its rule said, what was
     -- pending) begins anew; its numbers stay those of the run.
     EXECUTE format(
@@ -261,30 +267,31 @@ $query$
     WITH known AS (
         %3$s
     ), stood AS (
-        SELECT rating.customer_id, rating.tier AS old_tier, rating.tier_since AS old_since,
+        SELECT rating.customer_id, %6$s rating.tier AS old_tier, rating.tier_since AS old_since,
                held.tier, coalesce(known.tier_rank, held.tier_rank) AS tier_rank, held.valid_from, held.previous_tier, held.terms_id,
                CASE WHEN held.reason <> 'initial' THEN held.reason WHEN held.tier_rank > 1 THEN 'qualified'
                     WHEN rating.segment = 'prospects' THEN 'prospect' WHEN rating.score IS NULL THEN 'unrated' ELSE 'base' END AS reason
-          FROM %1$I.rating
+          FROM %1$I.scored_rating AS rating%7$s
           LEFT JOIN %1$I.tier_history AS held ON held.customer_id %2$s rating.customer_id AND held.valid_to IS NULL
           LEFT JOIN known ON known.is_present AND known.code = held.tier
     ), unrated AS (
         DELETE FROM %1$I.rating USING stood WHERE rating.customer_id %2$s stood.customer_id AND stood.tier IS NULL
         RETURNING 1
-    ), rated AS (
+    )%4$s, rated AS (
         UPDATE %1$I.rating
            SET tier = stood.tier, tier_rank = stood.tier_rank, tier_since = stood.valid_from, previous_tier = stood.previous_tier,
                tier_reason = stood.reason, terms_id = stood.terms_id,
-               score_to_next_tier = CASE WHEN stood.tier = stood.old_tier THEN rating.score_to_next_tier END,
                amount_to_next_tier = CASE WHEN stood.tier = stood.old_tier THEN rating.amount_to_next_tier END,
-               score_to_stay = NULL, amount_to_stay = NULL, drops_on = NULL,
+               %5$s amount_to_stay = NULL, drops_on = NULL,
                up_runs = 0, up_since = NULL, down_runs = 0, down_since = NULL, state_before = NULL
           FROM stood
          WHERE rating.customer_id %2$s stood.customer_id AND stood.tier IS NOT NULL
         RETURNING (stood.old_tier, stood.old_since) IS DISTINCT FROM (stood.tier, stood.valid_from) AS has_moved
     )
     SELECT (SELECT count(*) FROM unrated) + (SELECT count(*) FROM rated WHERE rated.has_moved)
-$query$, schema, equality, customer_tier.known_tiers_query(schema)) INTO changed USING kept.as_of;
+$query$, schema, equality, customer_tier.known_tiers_query(schema), scores.ctes, scores.assignments,
+        CASE WHEN is_distributed THEN '' ELSE 'placed.place,' END,
+        CASE WHEN is_distributed THEN '' ELSE format(E'\n          JOIN %I.rating AS placed ON placed.customer_id %s rating.customer_id', schema, equality) END) INTO changed USING kept.as_of;
 
     -- Events of what did not happen are not handed out any more.
     EXECUTE format('UPDATE %I.tier_event SET acknowledged_at = now(), acknowledged_by = ''rewind_tiers'' WHERE tier_event.as_of > $1 AND tier_event.acknowledged_at IS NULL', schema)

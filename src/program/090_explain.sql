@@ -119,7 +119,7 @@ BEGIN
             HINT = format('SELECT customer_id FROM %I.ratings lists whom it has rated; a new customer is rated by customer_tier.rate_customer().', schema);
     END IF;
     -- Compiled anew since the refresh, as adopt_program() does, for another card?
-    EXECUTE format('SELECT r.score, r.grade FROM %I.rating AS r WHERE r.customer_id %s CAST($1 AS %s)', schema, customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c)), key_type)
+    EXECUTE format('SELECT r.score, r.grade FROM %I.scored_rating AS r WHERE r.customer_id %s CAST($1 AS %s)', schema, customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c)), key_type)
         INTO published USING customer;
     IF (published.score, published.grade) IS DISTINCT FROM (rated.score, rated.grade) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',

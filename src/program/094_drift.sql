@@ -184,7 +184,7 @@ $query$
         HAVING count(*) = 1 OR customer_tier.duplicate_key(%6$L, CAST(CAST(source.%2$I AS %3$s) AS text), '')
     ), rated AS MATERIALIZED (
         SELECT a.value, r.customer_id, r.tier, r.tier_rank, r.score, p.predicted, p.actual
-          FROM %1$I.rating AS r
+          FROM %1$I.scored_rating AS r
           LEFT JOIN attribute AS a ON a.customer_id %7$s r.customer_id
           LEFT JOIN LATERAL (
                SELECT customer_tier.p_active((SELECT model.purchase FROM model), %8$s / 7.0, (customer_tier.btyd(h.history, $1 - %8$s, 7)).frequency,

@@ -273,7 +273,7 @@ $query$
            customer_tier.tier_direction(kept.tier, tried.tier, kept.tier_rank, tried.tier_rank, $1, $2),
            CAST(kept.score AS numeric), tried.score, kept.grade, tried.grade, tried.tier_reason, kept.revenue
       FROM (%1$s) AS tried
-      JOIN %2$I.rating AS kept ON kept.customer_id %3$s tried.customer_id
+      JOIN %2$I.scored_rating AS kept ON kept.customer_id %3$s tried.customer_id
      WHERE tried.tier <> kept.tier
      ORDER BY tried.tier_rank DESC, kept.tier_rank DESC, tried.score DESC NULLS LAST, kept.customer_id
 $query$, rated, schema,

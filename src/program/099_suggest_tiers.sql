@@ -163,13 +163,13 @@ BEGIN
     EXECUTE format(
 $query$
     WITH score AS (
-        SELECT CAST(rating.score * 10000 AS bigint) AS score, count(*) AS customers FROM %1$I.rating WHERE rating.score IS NOT NULL GROUP BY rating.score
+        SELECT CAST(rating.score * 10000 AS bigint) AS score, count(*) AS customers FROM %1$I.scored_rating AS rating WHERE rating.score IS NOT NULL GROUP BY rating.score
     ), so_far AS (
         SELECT score.score, CAST(sum(score.customers) OVER (ORDER BY score.score DESC) AS bigint) AS upto FROM score
     )
     SELECT array_agg(so_far.score ORDER BY so_far.score DESC), array_agg(so_far.upto ORDER BY so_far.score DESC), max(so_far.upto),
            (SELECT count(*) FROM %1$I.rating),
-           (SELECT array_agg((SELECT count(*) FROM %1$I.rating WHERE rating.tier = u.code AND rating.score IS NOT NULL) ORDER BY u.n) FROM unnest($1) WITH ORDINALITY AS u (code, n))
+           (SELECT array_agg((SELECT count(*) FROM %1$I.scored_rating AS rating WHERE rating.tier = u.code AND rating.score IS NOT NULL) ORDER BY u.n) FROM unnest($1) WITH ORDINALITY AS u (code, n))
       FROM so_far
 $query$, schema) INTO scores, upto, rated, everybody, present USING codes;
     IF rated IS NULL THEN

@@ -9,6 +9,9 @@
  * temporary file beyond work_mem, are gone at the end, and leave nothing in the
  * catalogs.  A statement is planned with the number of rows there are.
  *
+ * Scores are the exception: they are packed while the rows come (scores.c),
+ * and kept under a name of their own, since nearly all of them are new.
+ *
  * What a query needs once, and not for every row, comes as its parameters.  As
  * subqueries they would be worked out in the leading process, and all that
  * looks at them, too (before PostgreSQL 17); as literals the plan would carry
@@ -35,6 +38,8 @@
 #include "utils/tuplestore.h"
 #include "utils/typcache.h"
 
+#include "scores.h"
+
 /* Where the rows come by a cursor (before PostgreSQL 14). */
 #define ROWS_AT_ONCE 1000
 
@@ -46,8 +51,30 @@ enum
 	STEP_NAME,
 	STEP_STATEMENT,
 	STEP_CONSTANTS,
+	STEP_SCORES,
+	STEP_BLOCKS,
+	STEP_FREE_PLACE,
 	STEP_COLUMNS
 };
+
+/* A step, as C. */
+typedef struct Step
+{
+	char	   *name;
+	char	   *statement;
+	char	   *constants;
+	char	   *scores;
+	char	   *blocks;
+	char	   *free_place;
+} Step;
+
+/* Rows on their way into a store, and their scores into blocks. */
+typedef struct ScoreReceiver
+{
+	DestReceiver pub;
+	Scores	   *scores;
+	Tuplestorestate *rows;
+} ScoreReceiver;
 
 PG_FUNCTION_INFO_V1(execute_steps);
 
@@ -77,16 +104,63 @@ read_constants(const char *query, Oid *types)
 	return constants;
 }
 
-/* Put the rows of a query into a store; returns how they look. */
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	ScoreReceiver *receiver = (ScoreReceiver *) self;
+
+	scores_take(receiver->scores, slot, receiver->rows);
+	return true;
+}
+
+static void
+receive_start(pg_attribute_unused() DestReceiver *self, pg_attribute_unused() int operation, pg_attribute_unused() TupleDesc desc)
+{
+}
+
+static void
+receive_end(pg_attribute_unused() DestReceiver *self)
+{
+}
+
+/* A receiver of rows: into a store, or with scores through scores_take(). */
+static DestReceiver *
+make_receiver(Scores *scores, Tuplestorestate *store)
+{
+	DestReceiver *receiver;
+
+	if (scores != NULL)
+	{
+		ScoreReceiver *self = palloc0(sizeof(ScoreReceiver));
+
+		self->pub.receiveSlot = receive_row;
+		self->pub.rStartup = receive_start;
+		self->pub.rShutdown = receive_end;
+		self->pub.rDestroy = (void (*) (DestReceiver *)) pfree;
+		self->pub.mydest = DestTuplestore;
+		self->scores = scores;
+		self->rows = store;
+		return &self->pub;
+	}
+	receiver = CreateDestReceiver(DestTuplestore);
+	SetTuplestoreDestReceiverParams(receiver, store, CurrentMemoryContext, false, NULL, NULL);
+	return receiver;
+}
+
+/*
+ * Put the rows of a query into a store; with scores only those that differ,
+ * and the scores of all of them there.  Returns how rows look.
+ */
 static TupleDesc
-store_rows(const char *query, const char *constants, Tuplestorestate *store)
+store_rows(const Step *step, Scores *scores, Tuplestorestate *store)
 {
 	Oid			types[MAX_CONSTANTS];
-	ParamListInfo params = constants == NULL ? NULL : read_constants(constants, types);
-	SPIPlanPtr	plan = SPI_prepare_cursor(query, params == NULL ? 0 : params->numParams, types,
-										  CURSOR_OPT_PARALLEL_OK);
+	ParamListInfo params = step->constants == NULL ? NULL : read_constants(step->constants, types);
+	SPIPlanPtr	plan = SPI_prepare_cursor(step->statement, params == NULL ? 0 : params->numParams,
+										  types, CURSOR_OPT_PARALLEL_OK);
 	CachedPlanSource *source;
 	TupleDesc	desc;
+	DestReceiver *receiver;
 
 	if (plan == NULL)
 		elog(ERROR, "could not prepare the query of the rows: %s",
@@ -96,75 +170,103 @@ store_rows(const char *query, const char *constants, Tuplestorestate *store)
 						errmsg("the query of the rows must be one that returns rows")));
 	source = linitial(SPI_plan_get_plan_sources(plan));
 	desc = CreateTupleDescCopy(source->resultDesc);
+	if (scores != NULL)
+		scores_check(scores, desc);
+	receiver = make_receiver(scores, store);
 
 #if PG_VERSION_NUM >= 140000
 	{
-		DestReceiver *receiver = CreateDestReceiver(DestTuplestore);
 		SPIExecuteOptions options = {.params = params, .dest = receiver};
 
-		SetTuplestoreDestReceiverParams(receiver, store, CurrentMemoryContext, false, NULL,
-										NULL);
 		SPI_execute_plan_extended(plan, &options);
-		receiver->rDestroy(receiver);
 	}
 #else
 	{
 		/* Without parallel workers, which a cursor cannot have. */
 		Portal		portal = SPI_cursor_open_with_paramlist(NULL, plan, params, false);
+		TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
 
+		receiver->rStartup(receiver, CMD_SELECT, desc);
 		do
 		{
 			SPI_cursor_fetch(portal, true, ROWS_AT_ONCE);
 			for (uint64 i = 0; i < SPI_processed; i++)
-				tuplestore_puttuple(store, SPI_tuptable->vals[i]);
+			{
+				ExecStoreHeapTuple(SPI_tuptable->vals[i], slot, false);
+				receiver->receiveSlot(slot, receiver);
+			}
+			ExecClearTuple(slot);
 			SPI_freetuptable(SPI_tuptable);
 		} while (SPI_processed > 0);
+		receiver->rShutdown(receiver);
+		ExecDropSingleTupleTableSlot(slot);
 		SPI_cursor_close(portal);
 	}
 #endif
+	receiver->rDestroy(receiver);
 	SPI_freeplan(plan);
 	return desc;
 }
 
-/* Keep the rows of a query in a store of its own, under a name. */
-static Tuplestorestate *
-keep_rows(const char *name, const char *query, const char *constants)
+/* Let later statements read a store under a name. */
+static void
+name_rows(const char *name, TupleDesc desc, Tuplestorestate *store)
 {
 	EphemeralNamedRelation rows = palloc0(sizeof(EphemeralNamedRelationData));
-	Tuplestorestate *store = tuplestore_begin_heap(false, false, work_mem);
 
 	rows->md.name = pstrdup(name);
 	rows->md.enrtype = ENR_NAMED_TUPLESTORE;
-	rows->md.tupdesc = store_rows(query, constants, store);
+	rows->md.tupdesc = desc;
 	rows->md.enrtuples = tuplestore_tuple_count(store);
 	rows->reldata = store;
 	if (SPI_register_relation(rows) != SPI_OK_REL_REGISTER)
 		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_ALIAS),
 						errmsg("two steps keep rows as \"%s\"", name)));
-	return store;
+}
+
+/*
+ * Keep the rows of a query, and their scores if it says so, in stores of their
+ * own, under their names; returns how many rows.
+ */
+static int64
+keep_rows(const Step *step, List **stores)
+{
+	Scores	   *scores = step->scores == NULL ? NULL : scores_begin(step->blocks, step->free_place);
+	Tuplestorestate *store = tuplestore_begin_heap(false, false, work_mem);
+
+	*stores = lappend(*stores, store);
+	name_rows(step->name, store_rows(step, scores, store), store);
+	if (scores != NULL)
+	{
+		Tuplestorestate *blocks = tuplestore_begin_heap(false, false, work_mem);
+
+		*stores = lappend(*stores, blocks);
+		name_rows(step->scores, scores_put_blocks(scores, blocks), blocks);
+	}
+	return tuplestore_tuple_count(store);
 }
 
 /* Execute a statement; returns how many rows it wrote or returned. */
 static int64
-execute_statement(const char *statement, const char *constants)
+execute_statement(const Step *step)
 {
 	int			result;
 
-	if (constants == NULL)
-		result = SPI_execute(statement, false, 0);
+	if (step->constants == NULL)
+		result = SPI_execute(step->statement, false, 0);
 	else
 	{
 		Oid			types[MAX_CONSTANTS];
 		Datum		values[MAX_CONSTANTS];
 		char		nulls[MAX_CONSTANTS];
-		ParamListInfo params = read_constants(constants, types);
+		ParamListInfo params = read_constants(step->constants, types);
 
 		for (int i = 0; i < params->numParams; i++)
 		{
 			values[i] = params->params[i].value;
 			nulls[i] = params->params[i].isnull ? 'n' : ' ';
 		}
-		result = SPI_execute_with_args(statement, params->numParams, types, values, nulls,
+		result = SPI_execute_with_args(step->statement, params->numParams, types, values, nulls,
 									   false, 0);
 	}
 	if (result < 0)
@@ -174,15 +276,46 @@ execute_statement(const char *statement, const char *constants)
 	return (int64) SPI_processed;
 }
 
+/* A step as C; n is its number. */
+static Step
+read_step(Datum value, int n)
+{
+	HeapTupleHeader row = DatumGetHeapTupleHeader(value);
+	HeapTupleData tuple;
+	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+	Datum		values[STEP_COLUMNS];
+	bool		nulls[STEP_COLUMNS];
+	char	   *texts[STEP_COLUMNS];
+
+	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+	tuple.t_data = row;
+	heap_deform_tuple(&tuple, desc, values, nulls);
+	ReleaseTupleDesc(desc);
+	for (int c = 0; c < STEP_COLUMNS; c++)
+		texts[c] = nulls[c] ? NULL
+			: c == STEP_NAME || c == STEP_SCORES ? NameStr(*DatumGetName(values[c]))
+			: TextDatumGetCString(values[c]);
+	if (texts[STEP_STATEMENT] == NULL)
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("step %d has no statement", n)));
+	if (texts[STEP_SCORES] != NULL && (texts[STEP_NAME] == NULL || texts[STEP_FREE_PLACE] == NULL))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("step %d packs scores without a name of its rows or a free place", n)));
+	return (Step) {texts[STEP_NAME], texts[STEP_STATEMENT], texts[STEP_CONSTANTS],
+				   texts[STEP_SCORES], texts[STEP_BLOCKS], texts[STEP_FREE_PLACE]};
+}
+
 /*
  * execute_steps(steps customer_tier.step[]): executes the statements in turn,
  * with the caller's rights, each in a snapshot of its own; returns how many
  * rows each kept, wrote or returned.  A step with a name keeps its rows, and
- * has to be a query.  The columns of the one row of its constants, unless that
- * is NULL, are $1, $2 ... of the statement.
+ * has to be a query; with scores, which is a name, too, it keeps those rows
+ * that differ and the scores of all of them in blocks (scores.c).  The columns
+ * of the one row of its constants, unless that is NULL, are $1, $2 ... of the
+ * statement.
  * Errors: null_value_not_allowed for a step without a statement,
- * duplicate_alias for a name that occurs twice, invalid_parameter_value for
- * anything else.
+ * duplicate_alias for a name that occurs twice, those of scores.c for rows and
+ * blocks of scores, invalid_parameter_value for anything else.
  */
 Datum
 execute_steps(PG_FUNCTION_ARGS)
@@ -193,7 +326,8 @@ execute_steps(PG_FUNCTION_ARGS)
 	Datum	   *elements;
 	bool	   *nulls;
 	Datum	   *counts;
-	Tuplestorestate **stores;
+	List	   *stores = NIL;
+	ListCell   *cell;
 	int			nsteps;
 	int16		typlen;
 	bool		typbyval;
@@ -204,49 +338,25 @@ execute_steps(PG_FUNCTION_ARGS)
 	deconstruct_array(steps, ARR_ELEMTYPE(steps), typlen, typbyval, typalign, &elements, &nulls,
 					  &nsteps);
 	counts = palloc(sizeof(Datum) * nsteps);
-	stores = palloc0(sizeof(Tuplestorestate *) * nsteps);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 
 	for (int i = 0; i < nsteps; i++)
 	{
-		Datum		values[STEP_COLUMNS];
-		bool		is_null[STEP_COLUMNS];
-		const char *statement;
-		const char *constants;
-		HeapTupleHeader step;
-		HeapTupleData tuple;
-		TupleDesc	desc;
+		Step		step;
 
 		if (nulls[i])
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 							errmsg("step %d is NULL", i + 1)));
-		step = DatumGetHeapTupleHeader(elements[i]);
-		tuple.t_len = HeapTupleHeaderGetDatumLength(step);
-		tuple.t_data = step;
-		desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(step), HeapTupleHeaderGetTypMod(step));
-		heap_deform_tuple(&tuple, desc, values, is_null);
-		ReleaseTupleDesc(desc);
-		if (is_null[STEP_STATEMENT])
-			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-							errmsg("step %d has no statement", i + 1)));
-		statement = TextDatumGetCString(values[STEP_STATEMENT]);
-		constants = is_null[STEP_CONSTANTS] ? NULL : TextDatumGetCString(values[STEP_CONSTANTS]);
-		if (is_null[STEP_NAME])
-			counts[i] = Int64GetDatum(execute_statement(statement, constants));
-		else
-		{
-			stores[i] = keep_rows(NameStr(*DatumGetName(values[STEP_NAME])), statement, constants);
-			counts[i] = Int64GetDatum(tuplestore_tuple_count(stores[i]));
-		}
+		step = read_step(elements[i], i + 1);
+		counts[i] = Int64GetDatum(step.name == NULL ? execute_statement(&step) : keep_rows(&step, &stores));
 	}
 
 	spi = MemoryContextSwitchTo(caller);
 	result = construct_array(counts, nsteps, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
 	MemoryContextSwitchTo(spi);
-	for (int i = 0; i < nsteps; i++)
-		if (stores[i] != NULL)
-			tuplestore_end(stores[i]);
+	foreach(cell, stores)
+		tuplestore_end(lfirst(cell));
 	/* The names go with the connection. */
 	SPI_finish();
 	PG_RETURN_ARRAYTYPE_P(result);

@@ -61,7 +61,7 @@ is($standby->safe_psql('postgres', $ratings), $primary->safe_psql('postgres', $r
 
 # ---- logical replication
 
-my @published = map { "shop.$_" } qw(rating run model segment tier grade);
+my @published = map { "shop.$_" } qw(rating rating_score run model segment tier grade);
 my $ready = q{SELECT count(*) = %s AND bool_and(srsubstate IN ('r', 's')) FROM pg_subscription_rel};
 my $connection = $primary->connstr('postgres') =~ s/'/''/gr;
 my @dump = ('pg_dump', '-h', $primary->host, '-p', $primary->port, '--schema-only', '--no-publications');
@@ -70,7 +70,7 @@ is( $primary->safe_psql(
 		'postgres', q{
 		SELECT string_agg(c.relname, ', ' ORDER BY c.relname) FROM pg_publication_rel p JOIN pg_class c ON c.oid = p.prrelid
 		WHERE c.relreplident = 'd' AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)}),
-	'grade, model, rating, run, segment, tier', 'published tables are identified by their primary keys');
+	'grade, model, rating, rating_score, run, segment, tier', 'published tables are identified by their primary keys');
 
 # A subscriber with the extension has the view.
 my $whole = $primary->basedir . '/shop.sql';
@@ -81,15 +81,15 @@ $subscriber->start;
 $subscriber->safe_psql('postgres', 'CREATE EXTENSION customer_tier');
 $subscriber->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', $subscriber->host, '-p', $subscriber->port, '-f', $whole, 'postgres' ], 'it can be created where the extension is');
 $subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION ratings CONNECTION '$connection' PUBLICATION ratings");
-$subscriber->poll_query_until('postgres', sprintf($ready, 6)) or die 'the tables are not copied';
+$subscriber->poll_query_until('postgres', sprintf($ready, 7)) or die 'the tables are not copied';
 is($subscriber->safe_psql('postgres', $ratings), $primary->safe_psql('postgres', $ratings), 'subscriber: the ratings of the publisher, predictions, too');
 is($subscriber->safe_psql('postgres', q{SELECT count(clv) > 200 FROM shop.ratings}), 't', 'subscriber: which there are');
 
 # One without it has the table.
-my $stored = q{SELECT md5(string_agg(r::text, E'\n' ORDER BY customer_id)), count(*) FROM shop.rating r};
+my $stored = q{SELECT md5(string_agg(r::text, E'\n' ORDER BY customer_id)), count(*) FROM shop.scored_rating r};
 my $tables = $primary->basedir . '/tables.sql';
-$primary->command_ok([ @dump, (map { ('-t', $_) } qw(shop.rating shop.run)), '-f', $tables, 'postgres' ], 'two tables are dumped');
-$primary->safe_psql('postgres', 'CREATE PUBLICATION stored FOR TABLE shop.rating, shop.run');
+$primary->command_ok([ @dump, (map { ('-t', $_) } qw(shop.rating shop.rating_score shop.scored_rating shop.run)), '-f', $tables, 'postgres' ], 'three tables and a view are dumped');
+$primary->safe_psql('postgres', 'CREATE PUBLICATION stored FOR TABLE shop.rating, shop.rating_score, shop.run');
 my $plain = PostgreSQL::Test::Cluster->new('plain');
 $plain->init(allows_streaming => 'logical');
 $plain->start;
@@ -97,7 +97,7 @@ $plain->safe_psql('postgres', 'CREATE SCHEMA shop');
 $plain->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', $plain->host, '-p', $plain->port, '-f', $tables, 'postgres' ], 'they can be created without the extension');
 is($plain->safe_psql('postgres', q{SELECT count(*) FROM pg_extension WHERE extname = 'customer_tier'}), '0', 'which is not there');
 $plain->safe_psql('postgres', "CREATE SUBSCRIPTION stored CONNECTION '$connection' PUBLICATION stored");
-$plain->poll_query_until('postgres', sprintf($ready, 2)) or die 'the tables are not copied';
+$plain->poll_query_until('postgres', sprintf($ready, 3)) or die 'the tables are not copied';
 is($plain->safe_psql('postgres', $stored), $primary->safe_psql('postgres', $stored), 'subscriber without the extension: what is stored');
 is($plain->safe_psql('postgres', 'SELECT as_of FROM shop.run WHERE is_current'), '2024-03-31', 'subscriber without the extension: and of which day');
 

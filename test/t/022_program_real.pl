@@ -77,7 +77,7 @@ foreach my $day ('1997-03-31', '1997-12-31', '1998-06-30')
 
 # ---- neither the order of the rows nor the plan matters
 
-my $before = $node->safe_psql('postgres', q{SELECT md5(string_agg(r::text, E'\n' ORDER BY customer_id)) FROM shop_ratings.rating r});
+my $before = $node->safe_psql('postgres', q{SELECT md5(string_agg(r::text, E'\n' ORDER BY customer_id)) FROM shop_ratings.scored_rating r});
 foreach my $shuffle (1 .. 3)
 {
 	$node->safe_psql(
@@ -89,7 +89,7 @@ foreach my $shuffle (1 .. 3)
 		CALL customer_tier.refresh('shop', '2006-12-31')");
 	is($node->safe_psql('postgres', 'SELECT changed FROM shop_ratings.run WHERE is_current'), '0', "shuffle $shuffle changes no rating");
 }
-is($node->safe_psql('postgres', q{SELECT md5(string_agg(r::text, E'\n' ORDER BY customer_id)) FROM shop_ratings.rating r}), $before, 'byte for byte');
+is($node->safe_psql('postgres', q{SELECT md5(string_agg(r::text, E'\n' ORDER BY customer_id)) FROM shop_ratings.scored_rating r}), $before, 'byte for byte');
 
 # ---- the other presets, maps and measures publish what they should
 
@@ -127,7 +127,7 @@ SKIP:
 		CREATE FOREIGN TABLE far (customer text, order_date date, revenue numeric) SERVER loopback OPTIONS (table_name 'shop');
 		SELECT customer_tier.create_program('far', 'far', 'customer', 'order_date', 'revenue', schema => 'far_ratings')");
 	$node->safe_psql('postgres', q{CALL customer_tier.refresh('far', '2006-12-31')});
-	same_rows($node, 'SELECT * FROM far_ratings.rating', 'SELECT * FROM shop_ratings.rating', 'a foreign table gives the same ratings');
+	same_rows($node, 'SELECT * FROM far_ratings.scored_rating', 'SELECT * FROM shop_ratings.scored_rating', 'a foreign table gives the same ratings');
 	is($node->safe_psql('postgres', q{SELECT count(*) FROM customer_tier.audit('far') WHERE rows IS NOT NULL}), '11', 'and can be audited');
 }
 

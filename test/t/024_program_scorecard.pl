@@ -113,7 +113,7 @@ is($other->safe_psql('restored', $explained), $before{$explained}, 'restored: ex
 
 # ---- the extension dropped, and a program adopted
 
-my $scores = q{SELECT string_agg((r.customer_id, r.score, r.grade, r.coverage)::text, E'\n' ORDER BY customer_id) FROM card.rating r};
+my $scores = q{SELECT string_agg((r.customer_id, r.score, r.grade, r.coverage)::text, E'\n' ORDER BY customer_id) FROM card.scored_rating r};
 $other->safe_psql('restored', 'DROP EXTENSION customer_tier CASCADE');
 is($other->safe_psql('restored', $scores), query($scores), 'without the extension: the ratings are there');
 $other->safe_psql('restored', q{CREATE EXTENSION customer_tier; SET ROLE keeper; SELECT customer_tier.adopt_program('card')});
@@ -129,7 +129,7 @@ query(q{CREATE TABLE pulse (customer text, day date, n int); INSERT INTO pulse S
 query(q{SET ROLE keeper; SELECT customer_tier.set_scorecard('Card "%s"', '[{"feature": "revenue"}, {"name": "pulse", "relation": "public.pulse", "column": "n", "key": "customer", "day": "day", "method": "linear", "parameters": {"low": 0, "high": 10}}]')});
 query(q{CALL customer_tier.refresh('Card "%s"', '2024-12-31')});
 my $questions = "$dir/questions.sql";
-append_to_file($questions, q{SELECT 1 / (sum(contribution) = (SELECT score FROM card.rating WHERE customer_id = 'No. 7'))::int FROM customer_tier.explain_rating('Card "%s"', 'No. 7');
+append_to_file($questions, q{SELECT 1 / (sum(contribution) = (SELECT score FROM card.scored_rating WHERE customer_id = 'No. 7'))::int FROM customer_tier.explain_rating('Card "%s"', 'No. 7');
 SELECT 1 / (count(*) = 1 AND min(score) BETWEEN 0 AND 100)::int FROM customer_tier.rate_customer('Card "%s"', 'No. 7', '2024-12-31');
 SELECT 1 / (count(*) = 3)::int FROM customer_tier.score_drift('Card "%s"');
 });

@@ -51,7 +51,7 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM shop.tier_event e JOIN ta
 
 # ---- a dump goes on where the original does
 
-$node->safe_psql('postgres', q{SELECT customer_tier.set_override('shop', (SELECT min(customer_id) FROM shop.rating WHERE tier = 'bronze'), 'gold', 'promised', '2024-12-10')});
+$node->safe_psql('postgres', q{SELECT customer_tier.set_override('shop', (SELECT min(customer_id) FROM shop.scored_rating WHERE tier = 'bronze'), 'gold', 'promised', '2024-12-10')});
 cmp_ok($node->safe_psql('postgres', q{SELECT count(*) FROM shop.ratings WHERE tier_reason IN ('grace', 'hold')}), '>', 0, 'somebody is failing');
 $node->command_ok([ 'pg_dump', '-h', $node->host, '-p', $node->port, '-Fc', '-f', "$dir/shop.dump", 'postgres' ], 'dumped');
 $node->safe_psql('postgres', 'CREATE DATABASE restored');

@@ -40,16 +40,16 @@ my $subscriber = PostgreSQL::Test::Cluster->new('program_replicas_subscriber');
 $subscriber->init(allows_streaming => 'logical');
 $subscriber->start;
 my $ddl;
-IPC::Run::run([ 'pg_dump', '--schema-only', '--no-publications', '-t', 'shop.rating', $node->connstr('postgres') ], '>', \$ddl) or die 'no pg_dump';
+IPC::Run::run([ 'pg_dump', '--schema-only', '--no-publications', (map { ('-t', "shop.$_") } qw(rating rating_score scored_rating)), $node->connstr('postgres') ], '>', \$ddl) or die 'no pg_dump';
 $subscriber->safe_psql('postgres', "CREATE SCHEMA shop; $ddl");
-$node->safe_psql('postgres', 'CREATE PUBLICATION ratings FOR TABLE shop.rating');
+$node->safe_psql('postgres', 'CREATE PUBLICATION ratings FOR TABLE shop.rating, shop.rating_score');
 my $connection = $node->connstr('postgres');
 $connection =~ s/'/''/g;
 $subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION ratings CONNECTION '$connection' PUBLICATION ratings");
-$subscriber->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_subscription_rel WHERE srsubstate IN ('r', 's')}) or die 'the first copy does not end';
+$subscriber->poll_query_until('postgres', q{SELECT count(*) = 2 FROM pg_subscription_rel WHERE srsubstate IN ('r', 's')}) or die 'the first copy does not end';
 
 my $ratings = q{SELECT count(*), md5(string_agg(r::text, E'\n' ORDER BY customer_id)) FROM shop.ratings r};
-my $rating = q{SELECT count(*), md5(string_agg(r::text, E'\n' ORDER BY customer_id)) FROM shop.rating r};
+my $rating = q{SELECT count(*), md5(string_agg(r::text, E'\n' ORDER BY customer_id)) FROM shop.scored_rating r};
 
 # Everywhere the same as on the primary.
 sub same_everywhere
