@@ -124,4 +124,4 @@ COMMENT ON FUNCTION customer_tier.growth(customer_tier.purchase_history, date, i
 
 CREATE FUNCTION customer_tier.goes_beyond(history customer_tier.purchase_history, day date)
 RETURNS boolean LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'history_goes_beyond';
-COMMENT ON FUNCTION customer_tier.goes_beyond(customer_tier.purchase_history, date) IS 'whether the history has an order or a refund of a later day';
+COMMENT ON FUNCTION customer_tier.goes_beyond(customer_tier.purchase_history, date) IS 'internal: whether the history has an order or a refund of a later day';
