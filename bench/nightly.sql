@@ -161,7 +161,7 @@ END $$;
 
 -- The least that each part could take, on what is stored.
 INSERT INTO bench.topic VALUES ('floors', 3, 'What the parts of a refresh cannot do without', 'wall',
-	'Serial but for one, nothing written but by the last three. A refresh measures cut points and scales in one pass, and finds what differs with parallel workers; rate() and points() are there to compare. What it takes for a part beyond its floor is the work of the part itself.');
+	'Serial but for one, nothing written but by the last four. A refresh measures cut points and scales in one pass, and finds what differs with parallel workers; rate() and points() are there to compare. What it takes for a part beyond its floor is the work of the part itself.');
 INSERT INTO bench.cases (topic, side, variant, settings, query, setup) VALUES
 	('floors', 'read: the orders scanned, three columns', 'serial', :'serial', 'SELECT count(customer_id), count(ordered_at), count(amount) FROM orders', 'SELECT'),
 	('floors', 'read: histories() of all orders', 'serial', :'ours' || 'SET max_parallel_workers_per_gather = 0',
@@ -173,8 +173,9 @@ INSERT INTO bench.cases (topic, side, variant, settings, query, setup) VALUES
 	('floors', 'publish: rate() of everybody', 'serial', :'serial', 'SELECT count(tier) FROM nightly.rate(bench.day(), (SELECT max(run_id) FROM nightly.run))', 'SELECT'),
 	('floors', 'publish: what differs from yesterday, found and kept aside', 'parallel', :'ours',
 	 'SELECT customer_tier.execute_steps(ARRAY[customer_tier.step(customer_tier.difference_query(''nightly'', bench.day(), r.run_id), ''difference'',
-	         customer_tier.everyone_query(''nightly'', customer_tier.program_settings(''nightly''), format(''CAST(%L AS date)'', bench.day()), format(''CAST(%s AS bigint)'', r.run_id), ''constants''))])
+	         customer_tier.everyone_query(''nightly'', customer_tier.program_settings(''nightly''), format(''CAST(%L AS date)'', bench.day()), format(''CAST(%s AS bigint)'', r.run_id), ''constants''), ''scores'', free_place => ''SELECT CAST(100000000 AS bigint)'')])
 	  FROM (SELECT max(run_id) AS run_id FROM nightly.run) AS r', 'SELECT'),
 	('floors', 'publish: ratings written anew, with their key', 'serial', :'serial', 'CREATE TABLE hand.ratings AS TABLE nightly.scored_rating; ALTER TABLE hand.ratings ADD PRIMARY KEY (customer_id)', 'DROP TABLE IF EXISTS hand.ratings; CHECKPOINT'),
-	('floors', 'publish: every rating updated', 'serial', :'serial', 'UPDATE hand.ratings SET score = score', 'VACUUM ANALYZE hand.ratings'),
+	('floors', 'publish: all blocks of scores updated', 'serial', :'serial', 'UPDATE hand.scores SET score = score', 'DROP TABLE IF EXISTS hand.scores; CREATE TABLE hand.scores AS TABLE nightly.rating_score; ALTER TABLE hand.scores ADD PRIMARY KEY (block); CHECKPOINT'),
+	('floors', 'every rating with its score updated, as no refresh does', 'serial', :'serial', 'UPDATE hand.ratings SET score = score', 'VACUUM ANALYZE hand.ratings'),
 	('floors', 'read, first: histories written anew, with their key', 'serial', :'serial', 'CREATE TABLE hand.histories AS TABLE nightly.history; ALTER TABLE hand.histories ADD PRIMARY KEY (customer_id)', 'DROP TABLE IF EXISTS hand.histories; CHECKPOINT');
