@@ -114,7 +114,7 @@ read_blocks(Scores *scores, const char *query)
 	static const Oid types[] = {INT4OID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID};
 	TupleDesc	desc;
 
-	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
+	if (SPI_execute(query, false, 0) != SPI_OK_SELECT)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the query of the blocks must be a SELECT")));
 	desc = SPI_tuptable->tupdesc;
@@ -159,7 +159,7 @@ scores_begin(const char *blocks, const char *free_place)
 	scores->context = CurrentMemoryContext;
 	scores->nblocks = 1024;
 	scores->blocks = palloc0(scores->nblocks * sizeof(ScoreBlock *));
-	if (SPI_execute(free_place, true, 2) == SPI_OK_SELECT && SPI_processed == 1 &&
+	if (SPI_execute(free_place, false, 2) == SPI_OK_SELECT && SPI_processed == 1 &&
 		SPI_gettypeid(SPI_tuptable->tupdesc, 1) == INT8OID)
 		scores->next_place = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	if (isnull)
