@@ -125,3 +125,68 @@ COMMENT ON FUNCTION customer_tier.growth(customer_tier.purchase_history, date, i
 CREATE FUNCTION customer_tier.goes_beyond(history customer_tier.purchase_history, day date)
 RETURNS boolean LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'history_goes_beyond';
 COMMENT ON FUNCTION customer_tier.goes_beyond(customer_tier.purchase_history, date) IS 'internal: whether the history has an order or a refund of a later day';
+
+CREATE FUNCTION customer_tier.regularity(history customer_tier.purchase_history, as_of date) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'history_regularity' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION customer_tier.regularity(customer_tier.purchase_history, date) IS
+	'regularity of the purchases up to and including as_of: geometric over arithmetic mean of the times between purchase days, 0 to 1; NULL below two such times';
+
+-- What programs are compiled to: everything of a fixed length, what is NULL of some buyers last.
+CREATE TYPE customer_tier.facts AS (
+	orders bigint,
+	frequency double precision,
+	monetary double precision,
+	is_known boolean,
+	decimals integer,
+	purchase_days integer,
+	first_day date,
+	last_day date,
+	recency_days integer,
+	repeats double precision,
+	last_at double precision,
+	age double precision,
+	repeat_mean double precision,
+	revenue bigint,
+	refunded bigint,
+	refund_rate double precision,
+	trend double precision
+);
+COMMENT ON TYPE customer_tier.facts IS 'internal: result of facts(): what a program rates a customer by, in columns of fixed length';
+COMMENT ON COLUMN customer_tier.facts.orders IS 'number of orders';
+COMMENT ON COLUMN customer_tier.facts.frequency IS 'number of orders in the window';
+COMMENT ON COLUMN customer_tier.facts.monetary IS 'sum of the amounts in the window, net of refunds, or what an order came to there, in currency units';
+COMMENT ON COLUMN customer_tier.facts.is_known IS 'whether there is an order or a refund';
+COMMENT ON COLUMN customer_tier.facts.decimals IS 'decimals of revenue and refunded, 0 to 6';
+COMMENT ON COLUMN customer_tier.facts.purchase_days IS 'number of days with an order';
+COMMENT ON COLUMN customer_tier.facts.first_day IS 'first day with an order';
+COMMENT ON COLUMN customer_tier.facts.last_day IS 'last day with an order';
+COMMENT ON COLUMN customer_tier.facts.recency_days IS 'days from the last day with an order to as_of';
+COMMENT ON COLUMN customer_tier.facts.repeats IS 'btyd(): repeat purchase days';
+COMMENT ON COLUMN customer_tier.facts.last_at IS 'btyd(): weeks from the first to the last purchase day';
+COMMENT ON COLUMN customer_tier.facts.age IS 'btyd(): weeks from the first purchase day to as_of';
+COMMENT ON COLUMN customer_tier.facts.repeat_mean IS 'btyd(): mean net amount of the repeat days, in currency units';
+COMMENT ON COLUMN customer_tier.facts.revenue IS 'sum of all amounts, net of refunds, as a number of 10^-decimals currency units; NULL when it does not fit';
+COMMENT ON COLUMN customer_tier.facts.refunded IS 'sum of the refunds as a positive number of 10^-decimals currency units; NULL when it does not fit';
+COMMENT ON COLUMN customer_tier.facts.refund_rate IS 'share of the refunds in the amount of all orders, 0 and more; NULL when that amount is 0';
+COMMENT ON COLUMN customer_tier.facts.trend IS 'growth() of the window, or of 365 days without one';
+
+CREATE FUNCTION customer_tier.facts(history customer_tier.purchase_history, as_of date, window_days integer, average boolean) RETURNS customer_tier.facts
+	AS 'MODULE_PATHNAME', 'history_facts' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION customer_tier.facts(customer_tier.purchase_history, date, integer, boolean) IS
+	'internal: what features(), btyd() and growth() say, up to and including as_of, from one reading of the history; monetary is the average order of the window, or its revenue';
+
+CREATE FUNCTION customer_tier.facts_revenue(facts customer_tier.facts) RETURNS numeric
+	AS 'MODULE_PATHNAME', 'facts_revenue' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.facts_revenue(customer_tier.facts) IS 'internal: the revenue of a row of facts(), in currency units; NULL when no bigint held it';
+
+CREATE FUNCTION customer_tier.facts_refunded(facts customer_tier.facts) RETURNS numeric
+	AS 'MODULE_PATHNAME', 'facts_refunded' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.facts_refunded(customer_tier.facts) IS 'internal: the refunds of a row of facts(), in currency units; NULL when no bigint held them';
+
+CREATE FUNCTION customer_tier.facts_average_order(facts customer_tier.facts) RETURNS numeric
+	AS 'MODULE_PATHNAME', 'facts_average_order' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.facts_average_order(customer_tier.facts) IS 'internal: revenue / orders of a row of facts(), in currency units; NULL without an order, and when no bigint held the revenue';
+
+CREATE FUNCTION customer_tier.nearest_double(value numeric) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'nearest_double' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.nearest_double(numeric) IS 'internal: the same as a cast, but not by way of text';

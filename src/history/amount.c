@@ -4,7 +4,8 @@
  *	  back.
  *
  * An amount has up to HISTORY_MAX_SCALE (6) decimals; more are rounded half
- * away from zero.  Nothing here goes through binary fractions.
+ * away from zero.  Nothing here goes through binary fractions, but what is
+ * asked for as a double precision: the nearest one.
  */
 #include "postgres.h"
 
@@ -13,9 +14,12 @@
 #include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "history/history.h"
+#include "numerics/decimal.h"
 #include "utils/builtins.h"
 
 #include <math.h>
+
+PG_FUNCTION_INFO_V1(nearest_double);
 
 /*
  * The bytes of a numeric, as numeric.c has written them since 9.1: a header of
@@ -43,6 +47,28 @@ number_word(const uint8 *bytes, int index)
 	return word;
 }
 
+/* Read the header of a numeric that is a number; "first" is the word of the first digit. */
+static inline void
+number_header(const uint8 *bytes, bool *negative, int *weight, int *first)
+{
+	uint16		header = number_word(bytes, 0);
+
+	if (header & NUMBER_SHORT)
+	{
+		*negative = (header & NUMBER_SHORT_NEGATIVE) != 0;
+		*weight = header & NUMBER_SHORT_WEIGHT_MASK;
+		if (header & NUMBER_SHORT_WEIGHT_SIGN)
+			*weight |= ~NUMBER_SHORT_WEIGHT_MASK;
+		*first = 1;
+	}
+	else
+	{
+		*negative = (header & NUMBER_SIGN_MASK) == NUMBER_NEGATIVE;
+		*weight = (int16) number_word(bytes, 1);
+		*first = 2;
+	}
+}
+
 /* Read the stored bytes of a numeric. */
 static inline AmountStatus
 number_read(const uint8 *bytes, int words, Amount *result)
@@ -60,20 +86,7 @@ number_read(const uint8 *bytes, int words, Amount *result)
 	if ((header & NUMBER_SPECIAL) == NUMBER_SPECIAL)
 		return header == NUMBER_NAN ? AMOUNT_NAN : AMOUNT_INFINITE;
 
-	if (header & NUMBER_SHORT)
-	{
-		negative = (header & NUMBER_SHORT_NEGATIVE) != 0;
-		weight = header & NUMBER_SHORT_WEIGHT_MASK;
-		if (header & NUMBER_SHORT_WEIGHT_SIGN)
-			weight |= ~NUMBER_SHORT_WEIGHT_MASK;
-		first = 1;
-	}
-	else
-	{
-		negative = (header & NUMBER_SIGN_MASK) == NUMBER_NEGATIVE;
-		weight = (int16) number_word(bytes, 1);
-		first = 2;
-	}
+	number_header(bytes, &negative, &weight, &first);
 	count = words - first;		/* digits there are */
 	whole = weight + 1;			/* digits before the point, if positive */
 
@@ -349,4 +362,135 @@ amount_to_numeric(amount128 units, int scale)
 											   CStringGetDatum(amount_to_text(units, scale, end)),
 											   ObjectIdGetDatum(InvalidOid),
 											   Int32GetDatum(-1)));
+}
+
+#if PG_VERSION_NUM >= 140000
+/* The first digit in base 10000 that is not zero, and its weight; units > 0. */
+static int
+first_digit(uint64 units, int scale, int *weight)
+{
+	uint64		rest = units / (uint64) power_of_ten[scale];
+
+	if (rest == 0)
+	{
+		rest = units * (uint64) (100 * power_of_ten[HISTORY_MAX_SCALE - scale]);
+		*weight = rest >= NBASE ? -1 : -2;
+		return (int) (rest >= NBASE ? rest / NBASE : rest);
+	}
+	for (*weight = 0; rest >= NBASE; (*weight)++)
+		rest /= NBASE;
+	return (int) rest;
+}
+
+/*
+ * What numeric_div makes of an amount and a count, by one division of
+ * integers; NULL where that is not enough.  numeric_div gives at least 16
+ * digits: 16 decimals, and 4 less or more for each digit in base 10000 by which
+ * the quotient is longer or shorter than one.
+ */
+static Numeric
+average_by_integers(amount128 revenue, int scale, int64 orders)
+{
+	static const uint64 ten_thousand[] = {
+		UINT64CONST(1), UINT64CONST(10000), UINT64CONST(100000000),
+		UINT64CONST(1000000000000), UINT64CONST(10000000000000000)
+	};
+	uint64		units = (uint64) (revenue < 0 ? -revenue : revenue);
+	int			amount_weight;
+	int			count_weight;
+	int			longer;
+	int			decimals;
+	uamount128	dividend;
+	uamount128	quotient;
+
+	if (revenue == 0 || revenue > PG_INT64_MAX || revenue < -PG_INT64_MAX)
+		return NULL;
+	longer = first_digit(units, scale, &amount_weight) <= first_digit(orders, 0, &count_weight);
+	longer = amount_weight - count_weight - longer;
+	if (longer > 2 || longer < 0)
+		return NULL;
+	decimals = 16 - 4 * longer;
+	dividend = (uamount128) units * ten_thousand[decimals / 4];
+	/* both are multiples of 10^-decimals and 10^-scale: leave the units' own decimals out */
+	quotient = dividend / ((uamount128) orders * (uint64) power_of_ten[scale]);
+	dividend -= quotient * orders * (uint64) power_of_ten[scale];
+	if (dividend * 2 >= (uamount128) orders * (uint64) power_of_ten[scale])
+		quotient++;
+	if (quotient > PG_INT64_MAX)
+		return NULL;
+	return int64_div_fast_to_numeric(revenue < 0 ? -(int64) quotient : (int64) quotient, decimals);
+}
+#endif
+
+/* What an order came to on average, as numeric division has it. */
+Datum
+average_order(amount128 revenue, int scale, int64 orders)
+{
+#if PG_VERSION_NUM >= 140000
+	Numeric		average = average_by_integers(revenue, scale, orders);
+
+	if (average != NULL)
+		return NumericGetDatum(average);
+#endif
+	return DirectFunctionCall2(numeric_div, NumericGetDatum(amount_to_numeric(revenue, scale)),
+							   NumericGetDatum(amount_to_numeric(orders, 0)));
+}
+
+/* The nearest double of an amount, in currency units: what amount_to_numeric would be cast to. */
+float8
+amount_to_float8(amount128 units, int scale)
+{
+	if (units < 0)
+		return -decimal_to_double(-(uamount128) units, scale);
+	return decimal_to_double((uamount128) units, scale);
+}
+
+/* Digits in base 10000 that 128 bits always hold. */
+#define NUMBER_DIGITS_MAX	9
+
+/*
+ * The double that numeric_float8() makes of a numeric, packed or not, without
+ * printing it: both round correctly.
+ */
+float8
+numeric_to_float8(struct varlena *number)
+{
+	const uint8 *bytes = (const uint8 *) VARDATA_ANY(number);
+	int			words = VARSIZE_ANY_EXHDR(number) / sizeof(uint16);
+
+	if (likely(numeric_layout_is_known()) &&
+		(number_word(bytes, 0) & NUMBER_SPECIAL) != NUMBER_SPECIAL)
+	{
+		bool		negative;
+		int			weight;
+		int			first;
+		int			digits;
+		int			decimals;
+
+		number_header(bytes, &negative, &weight, &first);
+		if (words == first)
+			return 0;
+		/* zeros before the point are not stored */
+		digits = Max(words - first, weight + 1);
+		decimals = (digits - 1 - weight) * 4;
+		if (digits <= NUMBER_DIGITS_MAX && decimals <= DECIMAL_MAX_SCALE)
+		{
+			uamount128	units = 0;
+			float8		result;
+
+			for (int i = first; i < first + digits; i++)
+				units = units * NBASE + (i < words ? number_word(bytes, i) : 0);
+			result = decimal_to_double(units, decimals);
+			return negative ? -result : result;
+		}
+	}
+	return DatumGetFloat8(DirectFunctionCall1(numeric_float8,
+											  PointerGetDatum(PG_DETOAST_DATUM(PointerGetDatum(number)))));
+}
+
+/* nearest_double(value numeric) -> float8: as a cast does it, but faster. */
+Datum
+nearest_double(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FLOAT8(numeric_to_float8((struct varlena *) PG_GETARG_VARLENA_PP(0)));
 }

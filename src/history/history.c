@@ -18,63 +18,21 @@
 const int64 power_of_ten[HISTORY_MAX_SCALE + 1] =
 {1, 10, 100, 1000, 10000, 100000, 1000000};
 
-/* Ensure that a count of orders does not wrap. */
-int64
-orders_add(int64 a, int64 b)
+void
+orders_overflow(void)
 {
-	int64		sum;
-
-	if (__builtin_add_overflow(a, b, &sum))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("number of orders of a customer is out of range")));
-	return sum;
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("number of orders of a customer is out of range")));
 }
 
-static void
+void
 amount_overflow(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 			 errmsg("sum of a customer's amounts is out of range"),
 			 errdetail("They may come to " AMOUNT_MAX_TEXT " at most.")));
-}
-
-/* Ensure that a sum of amounts does not wrap. */
-amount128
-amount_add(amount128 a, amount128 b)
-{
-	__int128	sum;
-
-	if (__builtin_add_overflow((__int128) a, (__int128) b, &sum))
-		amount_overflow();
-	return sum;
-}
-
-/*
- * Does the amount fit 128 bits at the largest scale, too?  Only such amounts
- * are stored, so that whether a sum is out of range does not depend on the
- * decimals of what else is in the history.
- */
-static inline bool
-amount_fits(amount128 amount, int scale)
-{
-	return amount <= AMOUNT128_MAX / power_of_ten[HISTORY_MAX_SCALE - scale];
-}
-
-/*
- * A sum over days in units of 10^-scale, out of range where it would be with
- * all decimals, whatever the scale of this history is.
- */
-amount128
-amount_sum(amount128 a, amount128 b, int scale)
-{
-	amount128	sum = amount_add(a, b);
-
-	if (unlikely((sum > PG_INT64_MAX || sum < -PG_INT64_MAX) &&
-				 !amount_fits(sum < 0 ? -sum : sum, scale)))
-		amount_overflow();
-	return sum;
 }
 
 /* The same amount in units of 10^-to; to >= from. */
@@ -88,61 +46,12 @@ amount_rescale(amount128 amount, int from, int to)
 	return product;
 }
 
-static void
+void
 history_corrupted(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("stored purchase_history is damaged")));
-}
-
-/* Prepare to read a history; it must stay in place meanwhile. */
-void
-history_reader_init(HistoryReader *reader, const struct varlena *history)
-{
-	const uint8 *bytes = (const uint8 *) VARDATA_ANY(history);
-	Size		length = VARSIZE_ANY_EXHDR(history);
-
-	if (length < 1 || bytes[0] >> 4 != HISTORY_VERSION ||
-		(bytes[0] & 0x0f) > HISTORY_MAX_SCALE)
-		history_corrupted();
-
-	reader->next = bytes + 1;
-	reader->end = bytes + length;
-	reader->day = 0;
-	reader->first = true;
-	reader->scale = bytes[0] & 0x0f;
-}
-
-/* The next entry's day from its step; false if it is no day. */
-static inline bool
-next_day(HistoryReader *reader, uint64 step, DayEntry *entry)
-{
-	if (step > PG_UINT32_MAX * UINT64CONST(2))
-		return false;
-	if (reader->first)
-		reader->day = zigzag_decode(step);
-	else
-		reader->day += (int64) step + 1;
-	reader->first = false;
-	if (!IS_VALID_DATE(reader->day))
-		return false;
-	entry->day = (int32) reader->day;
-	return true;
-}
-
-/* Read the next day; false at the end. */
-bool
-history_reader_next(HistoryReader *reader, DayEntry *entry)
-{
-	uint64		step;
-
-	if (reader->next >= reader->end)
-		return false;
-	reader->next = entry_get(reader->next, reader->end, &step, entry);
-	if (reader->next == NULL || !next_day(reader, step, entry))
-		history_corrupted();
-	return true;
 }
 
 /*
@@ -171,7 +80,7 @@ history_is_valid(const uint8 *bytes, Size length)
 	while (reader.next < reader.end)
 	{
 		reader.next = entry_get(reader.next, reader.end, &step, &entry);
-		if (reader.next == NULL || !next_day(&reader, step, &entry))
+		if (reader.next == NULL || !history_reader_day(&reader, step, &entry))
 			return false;
 		if (!amount_fits(entry.gross, scale) || !amount_fits(entry.refunded, scale))
 			return false;
@@ -239,7 +148,18 @@ history_merge(const struct varlena *a, const struct varlena *b)
 	return history_from_days(&list);
 }
 
-/* The row type that this call site returns; looked up once. */
+/* The row type that this call site returns, in the current context. */
+TupleDesc
+find_row_type(FunctionCallInfo fcinfo)
+{
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return BlessTupleDesc(CreateTupleDescCopy(desc));
+}
+
+/* The same, looked up once. */
 TupleDesc
 call_row_type(FunctionCallInfo fcinfo)
 {
@@ -249,9 +169,7 @@ call_row_type(FunctionCallInfo fcinfo)
 	{
 		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 
-		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-			elog(ERROR, "return type must be a row type");
-		desc = BlessTupleDesc(CreateTupleDescCopy(desc));
+		desc = find_row_type(fcinfo);
 		fcinfo->flinfo->fn_extra = desc;
 		MemoryContextSwitchTo(old);
 	}

@@ -27,6 +27,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Eight bytes' alignment is all that a palloc'd chunk promises. */
 typedef __int128 amount128 __attribute__((aligned(8)));
@@ -87,38 +88,15 @@ varint_put_amount(uint8_t *out, amount128 amount)
 }
 
 /*
- * Read a varint of at most 63 bits; NULL if it is cut off, longer, or not in
- * its shortest form.
+ * Read a varint of at most 127 bits byte by byte; NULL as varint_get has it.
+ * Seldom asked, and so kept out of the loops of whoever reads.
  */
-static inline const uint8_t *
-varint_get(const uint8_t *in, const uint8_t *end, uint64_t *value)
-{
-	uint64_t	result = 0;
-
-	for (int shift = 0; shift < 63; shift += 7)
-	{
-		uint8_t		byte;
-
-		if (in >= end)
-			return NULL;
-		byte = *in++;
-		result |= (uint64_t) (byte & 0x7f) << shift;
-		if (byte < 0x80)
-		{
-			*value = result;
-			return (byte == 0 && shift > 0) ? NULL : in;
-		}
-	}
-	return NULL;
-}
-
-/* The same for an amount: at most 127 bits. */
-static inline const uint8_t *
-varint_get_amount(const uint8_t *in, const uint8_t *end, amount128 *value)
+static __attribute__((noinline, unused)) const uint8_t *
+varint_get_bytes(const uint8_t *in, const uint8_t *end, int bits, uamount128 *value)
 {
 	uamount128	result = 0;
 
-	for (int shift = 0; shift < 127; shift += 7)
+	for (int shift = 0; shift < bits; shift += 7)
 	{
 		uint8_t		byte;
 
@@ -130,11 +108,80 @@ varint_get_amount(const uint8_t *in, const uint8_t *end, amount128 *value)
 		result |= (uamount128) (byte & 0x7f) << shift;
 		if (byte < 0x80)
 		{
-			*value = (amount128) result;
+			*value = result;
 			return (byte == 0 && shift > 0) ? NULL : in;
 		}
 	}
 	return NULL;
+}
+
+/*
+ * Read a varint of two to eight bytes, where eight can be read; NULL if it is
+ * longer or not in its shortest form.  How long the next amount is nobody can
+ * predict, so there is no branch for it.
+ */
+static inline const uint8_t *
+varint_get_word(const uint8_t *in, uint64_t *value)
+{
+	uint64_t	word;
+	uint64_t	stop;
+	int			length;
+
+	memcpy(&word, in, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	stop = ~word & UINT64_C(0x8080808080808080);
+	if (stop == 0)
+		return NULL;
+	length = (__builtin_ctzll(stop) >> 3) + 1;
+	/* seven bits of each byte up to the last one, and then closer and closer together */
+	word &= (stop ^ (stop - 1)) & UINT64_C(0x7f7f7f7f7f7f7f7f);
+	word = (word & UINT64_C(0x007f007f007f007f)) | (word & UINT64_C(0x7f007f007f007f00)) >> 1;
+	word = (word & UINT64_C(0x00003fff00003fff)) | (word & UINT64_C(0x3fff00003fff0000)) >> 2;
+	word = (word & UINT64_C(0x000000000fffffff)) | (word & UINT64_C(0x0fffffff00000000)) >> 4;
+	*value = word;
+	return word >> (7 * (length - 1)) == 0 ? NULL : in + length;
+}
+
+/*
+ * Read a varint of at most 63 bits; NULL if it is cut off, longer, or not in
+ * its shortest form.
+ */
+static inline const uint8_t *
+varint_get(const uint8_t *in, const uint8_t *end, uint64_t *value)
+{
+	const uint8_t *next;
+	uamount128	wide;
+
+	if (in < end && *in < 0x80)
+	{
+		*value = *in;
+		return in + 1;
+	}
+	if (end - in >= (ptrdiff_t) sizeof(uint64_t) && (next = varint_get_word(in, value)) != NULL)
+		return next;
+	if ((next = varint_get_bytes(in, end, 63, &wide)) != NULL)
+		*value = (uint64_t) wide;
+	return next;
+}
+
+/* The same for an amount: at most 127 bits. */
+static inline const uint8_t *
+varint_get_amount(const uint8_t *in, const uint8_t *end, amount128 *value)
+{
+	const uint8_t *next;
+	uint64_t	narrow;
+	uamount128	wide;
+
+	if (end - in >= (ptrdiff_t) sizeof(uint64_t) && (next = varint_get_word(in, &narrow)) != NULL)
+	{
+		*value = narrow;
+		return next;
+	}
+	if ((next = varint_get_bytes(in, end, 127, &wide)) != NULL)
+		*value = (amount128) wide;
+	return next;
 }
 
 /* Write an entry; out has room for ENTRY_MAX_BYTES. */
@@ -156,9 +203,10 @@ entry_put(uint8_t *out, uint64_t step, const DayEntry *entry)
 
 /*
  * Read an entry, all but its day, which the caller works out from the step.
- * NULL if the bytes are not an entry that entry_put would have written.
+ * NULL if the bytes are not an entry that entry_put would have written.  In the
+ * loop of whoever reads, so that the entry stays in registers.
  */
-static inline const uint8_t *
+static inline __attribute__((always_inline)) const uint8_t *
 entry_get(const uint8_t *in, const uint8_t *end, uint64_t *step, DayEntry *entry)
 {
 	uint64_t	tag;

@@ -32,8 +32,6 @@ PG_FUNCTION_INFO_V1(history_add);
 PG_FUNCTION_INFO_V1(history_days);
 PG_FUNCTION_INFO_V1(history_rfm);
 PG_FUNCTION_INFO_V1(history_btyd);
-PG_FUNCTION_INFO_V1(history_features);
-PG_FUNCTION_INFO_V1(history_growth);
 
 /* Sums over the days of a history. */
 typedef struct HistorySums
@@ -194,7 +192,7 @@ history_add(PG_FUNCTION_ARGS)
 /* ---- rows ---- */
 
 /* Ensure that a day can be counted from. */
-static void
+void
 check_as_of(DateADT as_of)
 {
 	if (DATE_NOT_FINITE(as_of))
@@ -214,14 +212,6 @@ count_datum(int64 count)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("number of orders " INT64_FORMAT " is out of range for type integer", count)));
 	return Int32GetDatum((int32) count);
-}
-
-/* What an order came to on average, as numeric division has it. */
-static Datum
-average_order(Datum revenue, int64 orders)
-{
-	return DirectFunctionCall2(numeric_div, revenue,
-							   NumericGetDatum(amount_to_numeric(orders, 0)));
 }
 
 /*
@@ -294,7 +284,7 @@ history_rfm(PG_FUNCTION_ARGS)
 	if (sums.orders > 0)
 	{
 		value[0] = Int32GetDatum(as_of - sums.last_day);
-		value[3] = average_order(value[2], sums.orders);
+		value[3] = average_order(sums.revenue, sums.scale, sums.orders);
 	}
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, value, isnull)));
 }
@@ -363,107 +353,4 @@ history_btyd(PG_FUNCTION_ARGS)
 		value[4] = Float8GetDatum(litt);
 	}
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, value, isnull)));
-}
-
-/*
- * features(history, as_of, window_days) -> everything that a program rates by,
- * from one reading of the history.  The window is the window_days days that end
- * with as_of; NULL means everything.
- */
-Datum
-history_features(PG_FUNCTION_ARGS)
-{
-	TupleDesc	desc = call_row_type(fcinfo);
-	DateADT		as_of;
-	int32		window_from = PG_INT32_MIN;
-	HistoryReader reader;
-	DayEntry	entry;
-	HistorySums sums = {0};
-	HistorySums window = {0};
-	Datum		value[11] = {0};
-	bool		isnull[11] = {false};
-	amount128	gross;
-
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		PG_RETURN_NULL();
-	as_of = PG_GETARG_DATEADT(1);
-	check_as_of(as_of);
-	if (!PG_ARGISNULL(2))
-	{
-		int32		window_days = PG_GETARG_INT32(2);
-		int64		from = (int64) as_of - window_days + 1;
-
-		if (window_days < 1)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("window_days must be at least 1, not %d", window_days)));
-		window_from = (int32) Max(from, (int64) PG_INT32_MIN);
-	}
-
-	history_reader_init(&reader, PG_GETARG_HISTORY(0));
-	sums.scale = window.scale = reader.scale;
-	while (history_reader_next(&reader, &entry) && entry.day <= as_of)
-	{
-		sums_add(&sums, &entry);
-		if (entry.day >= window_from)
-			sums_add(&window, &entry);
-	}
-
-	/* Those of fixed length first: they are then read without the others. */
-	gross = amount_sum(sums.revenue, sums.refunded, sums.scale);
-	isnull[0] = isnull[1] = isnull[2] = isnull[9] = sums.orders == 0;
-	isnull[6] = gross == 0;
-	value[3] = Int32GetDatum((int32) sums.purchase_days);
-	value[4] = Int64GetDatum(sums.orders);
-	value[5] = Int64GetDatum(window.orders);
-	if (gross != 0)
-		value[6] = Float8GetDatum((float8) sums.refunded / (float8) gross);
-	value[7] = NumericGetDatum(amount_to_numeric(sums.revenue, sums.scale));
-	value[8] = NumericGetDatum(amount_to_numeric(sums.refunded, sums.scale));
-	if (sums.orders > 0)
-	{
-		value[0] = DateADTGetDatum(sums.first_day);
-		value[1] = DateADTGetDatum(sums.last_day);
-		value[2] = Int32GetDatum(as_of - sums.last_day);
-		value[9] = average_order(value[7], sums.orders);
-	}
-	value[10] = NumericGetDatum(amount_to_numeric(window.revenue, window.scale));
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, value, isnull)));
-}
-
-/*
- * growth(history, as_of, days): the revenue of the days that end with as_of
- * against that of as many days before, (last - before) / (last + before); what
- * is below zero after refunds counts as nothing.  NULL when both are nothing.
- */
-Datum
-history_growth(PG_FUNCTION_ARGS)
-{
-	DateADT		as_of = PG_GETARG_DATEADT(1);
-	int32		days = PG_GETARG_INT32(2);
-	HistoryReader reader;
-	DayEntry	entry;
-	amount128	last = 0;
-	amount128	before = 0;
-
-	check_as_of(as_of);
-	if (days < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a window must have at least 1 day, not %d", days)));
-	history_reader_init(&reader, PG_GETARG_HISTORY(0));
-	while (history_reader_next(&reader, &entry) && entry.day <= as_of)
-	{
-		int64		age = (int64) as_of - entry.day;
-
-		if (age < days)
-			last = amount_sum(last, entry.gross - entry.refunded, reader.scale);
-		else if (age < (int64) days * 2)
-			before = amount_sum(before, entry.gross - entry.refunded, reader.scale);
-	}
-	last = Max(last, 0);
-	before = Max(before, 0);
-	if (last == 0 && before == 0)
-		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(((double) last - (double) before) / ((double) last + (double) before));
 }

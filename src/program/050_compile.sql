@@ -239,7 +239,9 @@ CREATE FUNCTION customer_tier.features_query(schema name, s customer_tier.progra
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     customers text := coalesce(histories, format('%I.history', schema)) || ' AS history';   -- the customers and their histories
-    condition text := $query$(customer.f).orders > 0 OR (customer.f).refunded <> 0$query$;     -- who exists as of the day
+    condition text := '(customer.f).is_known';      -- who exists as of the day
+    -- Facts have whole numbers; those that are too large for them are summed again.
+    revenue text := format('coalesce(customer_tier.facts_revenue(customer.f), customer_tier.revenue(customer.history, %s)', as_of);
 BEGIN
     key_type := format_type(key_type::regtype, -1);     -- a cast to "character" would cut it to one
     IF s.customers_name IS NOT NULL THEN
@@ -257,53 +259,52 @@ $query$(SELECT CAST(coalesce(history.customer_id, master.customer_id) AS %1$s) A
             || CASE WHEN customer_tier.has_merges(schema)
                     THEN format(E'\n                                 AND NOT EXISTS (SELECT FROM %I.merged_customer AS merged WHERE merged.from_customer %s CAST(source.%I AS %s))', schema, equality, s.customers_key, key_type)
                     ELSE '' END);
-        condition := $query$customer.in_master OR (customer.f).orders > 0 OR (customer.f).refunded <> 0$query$;
+        condition := 'customer.in_master OR (customer.f).is_known';
     END IF;
 
     RETURN format(
 $query$
     -- frequency: orders%1$s.
-    -- monetary: %2$s%1$s, in currency units.
-    SELECT customer.customer_id,
+    -- monetary: %7$s%1$s, in currency units.
+    %8$sSELECT customer.customer_id,
            (customer.f).first_day,
            (customer.f).last_day,
            (customer.f).recency_days,
            coalesce((customer.f).orders, 0) AS orders,
            coalesce((customer.f).purchase_days, 0) AS purchase_days,
-           coalesce((customer.f).revenue, 0) AS revenue,
-           coalesce((customer.f).refunded, 0) AS refunded,
-           (customer.f).average_order,
-           CAST(coalesce((customer.f).window_orders, 0) AS double precision) AS frequency,
-           CAST(coalesce(%3$s, 0) AS double precision) AS monetary,
-           (customer.b).frequency AS repeats,
-           (customer.b).recency AS last_at,
-           (customer.b).age,
-           (customer.b).monetary AS repeat_mean,
-           CAST(%6$s AS double precision) AS margin,
-           CASE WHEN (customer.b).frequency >= 2 AND (customer.b).recency > 0 THEN
-               exp((customer.b).litt / (customer.b).frequency) / ((customer.b).recency / (customer.b).frequency) END AS regularity,
-           customer_tier.growth(customer.history, %7$s, %8$s) AS trend,
+           %2$s, 0) AS revenue,
+           coalesce(customer_tier.facts_refunded(customer.f), customer_tier.refunded(customer.history, %6$s), 0) AS refunded,
+           coalesce(customer_tier.facts_average_order(customer.f), customer_tier.revenue(customer.history, %6$s) / nullif((customer.f).orders, 0)) AS average_order,
+           coalesce((customer.f).frequency, 0) AS frequency,
+           coalesce((customer.f).monetary, 0) AS monetary,
+           (customer.f).repeats,
+           (customer.f).last_at,
+           (customer.f).age,
+           (customer.f).repeat_mean,
+           %5$s AS margin,
+           customer_tier.regularity(customer.history, %6$s) AS regularity,
+           (customer.f).trend,
            (customer.f).refund_rate,
            customer.history
       FROM (
-        %4$s
+        %3$s
            ) AS customer
-     WHERE %5$s
+     WHERE %4$s%9$s
 $query$,
         CASE WHEN s.window_days IS NOT NULL THEN format(' of the %s days that end with as_of', s.window_days) ELSE '' END,
-        CASE s.monetary WHEN 'average_order' THEN 'average order' ELSE 'revenue net of refunds' END,
-        CASE s.monetary WHEN 'average_order'
-             THEN 'CASE WHEN (customer.f).window_orders > 0 THEN (customer.f).window_revenue / (customer.f).window_orders ELSE 0 END'
-             ELSE '(customer.f).window_revenue' END,
+        revenue,
         customer_tier.computed_once(s, 'history', format(
-$query$customer_tier.features(history.history, %1$s, %2$s) AS f,
-               customer_tier.btyd(history.history, %1$s, 7) AS b%3$s$query$, as_of, coalesce(s.window_days::text, 'NULL'),
+$query$customer_tier.facts(history.history, %1$s, %2$s, %3$s) AS f%4$s$query$, as_of, coalesce(s.window_days::text, 'NULL'), (s.monetary = 'average_order')::text,
             CASE WHEN s.margin_column IS NULL THEN '' ELSE format(E',\n               customer_tier.revenue(history.profit, %s) AS earned', as_of) END), customers),
         condition,
         -- Nothing sold says nothing of a margin, and a refund of more than that neither.
-        CASE WHEN s.margin_column IS NULL THEN s.margin::text
-             ELSE format('CASE WHEN (customer.f).revenue > 0 AND customer.earned IS NOT NULL THEN customer.earned / (customer.f).revenue ELSE %s END', s.margin) END,
-        as_of, coalesce(s.window_days, 365));
+        CASE WHEN s.margin_column IS NULL THEN format('CAST(%s AS double precision)', s.margin)
+             ELSE format('customer_tier.nearest_double(CASE WHEN %1$s > 0 AND customer.earned IS NOT NULL THEN customer.earned / %1$s ELSE %2$s END)', revenue || ')', s.margin) END,
+        as_of,
+        CASE s.monetary WHEN 'average_order' THEN 'average order' ELSE 'revenue net of refunds' END,
+        -- What is divided or made a numeric once is read more than once; in parentheses for UNION.
+        CASE WHEN NOT s.is_distributed THEN '(' ELSE '' END,
+        CASE WHEN NOT s.is_distributed THEN E'\n    OFFSET ''0'')' ELSE '' END);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.features_query(name, customer_tier.program_settings, text, text, text, text, text, text) IS 'internal: body of <schema>.features; or of one customer, with one_key and the query of that customer''s history';

@@ -22,7 +22,8 @@ BEGIN
 $query$
     SELECT CAST(d.n AS int), d.name, d.label, d.feature, d.weight, d.higher_is_better, coalesce(f.needs_model, false),
            CAST(CASE WHEN d.feature IS NULL THEN d.relation_no END AS int), d.is_timed,
-           CASE WHEN d.feature IS NULL THEN format('outside_%%s.v%%s', d.relation_no, d.n) ELSE format('CAST(%%s AS double precision)', f.expression) END,
+           CASE WHEN d.feature IS NULL THEN format('outside_%%s.v%%s', d.relation_no, d.n) WHEN f.needs_model OR d.feature IN ('revenue', 'average_order') THEN format('customer_tier.nearest_double(%%s)', f.expression)
+                ELSE format('CAST(%%s AS double precision)', f.expression) END,
            d.method, d.parameters, d.parameters->>'ties', d.missing, d.floor, d.floor_grade,
            CASE d.method
                 WHEN 'percentile' THEN 'CAST(NULL AS double precision[])'

@@ -16,6 +16,7 @@
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
@@ -177,16 +178,22 @@ card_scales(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P((bytea *) card);
 }
 
-/* Every so many knots of a percentile scale, two cache lines, one stands in the sample. */
-#define SAMPLE_EVERY 16
+/*
+ * The knots of a percentile scale as a tree: every level holds the last value
+ * of each full block of the level below, the lowest one that of each block of
+ * knots.  A block is two cache lines, all of which is compared, since that
+ * costs less than one branch that was not foreseen.
+ */
+#define BLOCK 16
+#define LEVELS_MAX 8			/* 16^8 knots */
 
 typedef struct CardRule
 {
 	Rule		rule;
 	Missing		missing;
 	bool		has_scale;
-	int			samples;
-	double	   *sample;			/* knots, few enough to stay in the cache */
+	int			levels;			/* 0 unless there is a block of knots */
+	double	   *level[LEVELS_MAX];	/* from the top; up to the end of a block filled with infinity */
 } CardRule;
 
 /* A card that was read. */
@@ -204,6 +211,27 @@ report_malformed_card(void)
 	ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 					errmsg("malformed card"),
 					errhint("A card comes from customer_tier.card_scales().")));
+}
+
+static void
+build_levels(CardRule *rule, const double *knots, int count)
+{
+	rule->levels = 0;
+	for (int64 rest = count; rest >= BLOCK; rest /= BLOCK)
+		rule->levels++;
+	for (int i = rule->levels - 1; i >= 0; i--)
+	{
+		int			blocks = count / BLOCK;
+		/* whoever is above all of them looks into the block after the last */
+		int			room = (blocks / BLOCK + 1) * BLOCK;
+		double	   *level = palloc(room * sizeof(double));
+
+		for (int k = 0; k < room; k++)
+			level[k] = k < blocks ? knots[(k + 1) * BLOCK - 1] : get_float8_infinity();
+		rule->level[i] = level;
+		knots = level;
+		count = blocks;
+	}
 }
 
 /* Read a card, which anybody may have made up, into memory of its own. */
@@ -257,14 +285,7 @@ card_read(const char *bytes, Size size, MemoryContext context)
 		rule->rule.scale.values = copy;
 		check_scale_form(&rule->rule);
 		if (rule->rule.method == METHOD_PERCENTILE)
-		{
-			int			knots = dimension.numbers / 2;
-
-			rule->samples = knots / SAMPLE_EVERY;
-			rule->sample = palloc(Max(rule->samples, 1) * sizeof(double));
-			for (int k = 0; k < rule->samples; k++)
-				rule->sample[k] = copy[(k + 1) * SAMPLE_EVERY - 1];
-		}
+			build_levels(rule, copy, dimension.numbers / 2);
 	}
 	MemoryContextSwitchTo(old);
 	return card;
@@ -292,6 +313,25 @@ card_get(FunctionCallInfo fcinfo, bytea *datum)
 	return card;
 }
 
+/* Two values at a time, as every processor compares them; a comparison is 0 or -1. */
+typedef double Pair __attribute__((vector_size(16)));
+typedef int64_t Below __attribute__((vector_size(16)));
+
+/* How many of the values of a block are below a value. */
+static inline int
+block_below(const double *block, double value)
+{
+	Below		below = {0, 0};
+
+	for (int i = 0; i < BLOCK; i += 2)
+	{
+		Pair		pair = {block[i], block[i + 1]};
+
+		below += pair < (Pair) {value, value};
+	}
+	return (int) -(below[0] + below[1]);
+}
+
 /*
  * The first knot of the block in which a value lies, and ask for the block:
  * those of all dimensions come from memory at the same time.
@@ -299,16 +339,19 @@ card_get(FunctionCallInfo fcinfo, bytea *datum)
 static int
 find_block(const CardRule *rule, double value)
 {
-	int			first = find_knot(rule->sample, rule->samples, value) * SAMPLE_EVERY;
 	int			knots = rule->rule.scale.count / 2;
-	const double *block = rule->rule.scale.values + first;
+	int			first = 0;
+	const double *block;
 
+	for (int i = 0; i < rule->levels; i++)
+		first = (first + block_below(rule->level[i] + first, value)) * BLOCK;
+	block = rule->rule.scale.values + first;
 	if (first < knots)
 	{
 		__builtin_prefetch(block);
-		__builtin_prefetch(block + Min(SAMPLE_EVERY, knots - first) - 1);
+		__builtin_prefetch(block + Min(BLOCK, knots - first) - 1);
 		__builtin_prefetch(block + knots);
-		__builtin_prefetch(block + knots + Min(SAMPLE_EVERY, knots - first) - 1);
+		__builtin_prefetch(block + knots + Min(BLOCK, knots - first) - 1);
 	}
 	return first;
 }
@@ -317,11 +360,12 @@ static double
 block_points(const CardRule *rule, int first, double value)
 {
 	const Float8Array *scale = &rule->rule.scale;
+	int			left = scale->count / 2 - first;
 	Standing	standing;
 
 	read_standing(&standing, scale,
-				  first + find_knot(scale->values + first,
-									Min(SAMPLE_EVERY, scale->count / 2 - first), value), value);
+				  first + (left >= BLOCK ? block_below(scale->values + first, value) :
+						   find_knot(scale->values + first, left, value)), value);
 	return standing_points(&rule->rule, standing);
 }
 
@@ -364,7 +408,7 @@ card_points(PG_FUNCTION_ARGS)
 		{
 			/* -0 becomes +0 */
 			value += 0.0;
-			if (rule->samples > 0)
+			if (rule->levels > 0)
 			{
 				block[i] = find_block(rule, value);
 				result = value;
