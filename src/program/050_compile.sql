@@ -214,7 +214,7 @@ $query$
     SELECT kept.customer_id, kept.first_day, kept.last_day, %3$s - kept.last_day AS recency_days,
            kept.orders, kept.purchase_days, kept.revenue, kept.refunded, kept.average_order,
            CAST(kept.orders AS double precision) AS frequency,
-           CAST(%4$s AS double precision) AS monetary,
+           customer_tier.nearest_double(%4$s) AS monetary,
            CASE WHEN kept.orders > 0 THEN CAST(kept.purchase_days - 1 AS double precision) END AS repeats,
            (kept.last_day - kept.first_day) / CAST(7 AS double precision) AS last_at,
            (%3$s - kept.first_day) / CAST(7 AS double precision) AS age,
