@@ -122,10 +122,6 @@ RETURNS double precision LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PA
 COMMENT ON FUNCTION customer_tier.growth(customer_tier.purchase_history, date, int) IS
     'growth of the revenue from one window of days to the next, the one that ends with as_of: (last - before) / (last + before), -1 to 1; an amount below 0 after refunds counts as 0, and both 0 give NULL';
 
-CREATE FUNCTION customer_tier.goes_beyond(history customer_tier.purchase_history, day date)
-RETURNS boolean LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'history_goes_beyond';
-COMMENT ON FUNCTION customer_tier.goes_beyond(customer_tier.purchase_history, date) IS 'internal: whether the history has an order or a refund of a later day';
-
 CREATE FUNCTION customer_tier.regularity(history customer_tier.purchase_history, as_of date) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'history_regularity' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION customer_tier.regularity(customer_tier.purchase_history, date) IS

@@ -26,7 +26,7 @@ COMMENT ON COLUMN %1$I.history.bad_rows IS 'bad rows among them, left out; NULL 
 CREATE TABLE %1$I.changed (
     customer_id %2$s PRIMARY KEY
 );
-COMMENT ON TABLE %1$I.changed IS 'customers whose histories the refresh under way has to read, if not all; empty otherwise';
+COMMENT ON TABLE %1$I.changed IS 'customers whose histories the refresh under way changed, if only they have to be rated; empty otherwise';
 COMMENT ON COLUMN %1$I.changed.customer_id IS 'customer key, as in the source';
 
 CREATE TABLE %1$I.segment (
@@ -55,8 +55,6 @@ CREATE TABLE %1$I.run (
     rows_scanned bigint,
     is_repeat boolean NOT NULL DEFAULT false,
     is_partial boolean NOT NULL DEFAULT false,
-    keeps_numbers boolean NOT NULL DEFAULT false,
-    version text,
     configuration text,
     histories_changed bigint,
     rows_read bigint,
@@ -120,8 +118,6 @@ COMMENT ON COLUMN %1$I.run.build_reason IS 'why';
 COMMENT ON COLUMN %1$I.run.rows_scanned IS 'rows of the source that this run read';
 COMMENT ON COLUMN %1$I.run.is_repeat IS 'whether nothing was new since the run before, so that its scales and ratings were kept as they are';
 COMMENT ON COLUMN %1$I.run.is_partial IS 'whether only customers whose histories changed were rated, because on frozen scales nobody else could move since the run before, which was as of the same day';
-COMMENT ON COLUMN %1$I.run.keeps_numbers IS 'whether only the histories that changed were read for it, and the orders, revenue and so on of everybody else taken from their ratings';
-COMMENT ON COLUMN %1$I.run.version IS 'version of customer_tier that made it';
 COMMENT ON COLUMN %1$I.run.configuration IS 'a hash of everything besides orders and day that the ratings depend on';
 COMMENT ON COLUMN %1$I.run.histories_changed IS 'histories inserted, updated or deleted';
 COMMENT ON COLUMN %1$I.run.rows_read IS 'rows of the source, whether this run read them or an earlier one';

@@ -193,46 +193,16 @@ DECLARE
     key_column record;
     equality text;
 BEGIN
-    IF NOT s.is_distributed AND NOT only_changed AND s.keeps_numbers IS NOT TRUE THEN
+    IF NOT s.is_distributed AND NOT only_changed THEN
         RETURN format('%I.features(%s)', schema, as_of);
     END IF;
     SELECT * INTO key_column FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id');
     equality := customer_tier.key_equality(key_column.base_type);
-    RETURN format('(%s%s)', customer_tier.features_query(schema, s, key_column.type::text, equality, key_column.collate_clause,
-            CASE WHEN NOT s.is_distributed THEN format('(SELECT kept.* FROM %1$I.changed JOIN %1$I.history AS kept ON kept.customer_id %2$s changed.customer_id)', schema, equality) END, as_of),
-        CASE WHEN NOT only_changed AND s.keeps_numbers THEN '    UNION ALL' || customer_tier.kept_features_query(schema, s, equality, as_of) ELSE '' END);
+    RETURN format('(%s)', customer_tier.features_query(schema, s, key_column.type::text, equality, key_column.collate_clause,
+        CASE WHEN only_changed THEN format('(SELECT kept.* FROM %1$I.changed JOIN %1$I.history AS kept ON kept.customer_id %2$s changed.customer_id)', schema, equality) END, as_of));
 END
 $$;
-COMMENT ON FUNCTION customer_tier.people(name, customer_tier.program_settings, text, boolean) IS 'internal: features() as an item of FROM: a call; or its query where Citus has to see the tables, or for those in <schema>.changed; or that and, for everybody else, what their ratings say';
-
-CREATE FUNCTION customer_tier.kept_features_query(schema name, s customer_tier.program_settings, equality text, as_of text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- To the last digit what features_query() makes of the histories.  Refunds
-    -- are divided in units of the last decimal, as features() does it.
-    SELECT format(
-$query$
-    SELECT kept.customer_id, kept.first_day, kept.last_day, %3$s - kept.last_day AS recency_days,
-           kept.orders, kept.purchase_days, kept.revenue, kept.refunded, kept.average_order,
-           CAST(kept.orders AS double precision) AS frequency,
-           customer_tier.nearest_double(%4$s) AS monetary,
-           CASE WHEN kept.orders > 0 THEN CAST(kept.purchase_days - 1 AS double precision) END AS repeats,
-           (kept.last_day - kept.first_day) / CAST(7 AS double precision) AS last_at,
-           (%3$s - kept.first_day) / CAST(7 AS double precision) AS age,
-           kept.repeat_mean,
-           CAST(%5$s AS double precision) AS margin,
-           CAST(NULL AS double precision) AS regularity,
-           CAST(NULL AS double precision) AS trend,
-           CASE WHEN kept.refunded <> 0 THEN
-               CAST(kept.refunded * power(10.0, scale(kept.refunded)) AS double precision)
-               / nullif(CAST((kept.revenue + kept.refunded) * power(10.0, scale(kept.refunded)) AS double precision), 0)
-                WHEN kept.revenue <> 0 THEN 0 END AS refund_rate,
-           CAST(NULL AS customer_tier.purchase_history) AS history
-      FROM %1$I.rating AS kept
-     WHERE NOT EXISTS (SELECT FROM %1$I.changed WHERE changed.customer_id %2$s kept.customer_id)
-$query$, schema, equality, as_of,
-        CASE s.monetary WHEN 'average_order' THEN 'CASE WHEN kept.orders > 0 THEN kept.revenue / kept.orders ELSE 0 END' ELSE 'kept.revenue' END, s.margin)
-$$;
-COMMENT ON FUNCTION customer_tier.kept_features_query(name, customer_tier.program_settings, text, text) IS 'internal: the query for what features() says as of a later day of customers outside of <schema>.changed, made of their ratings';
+COMMENT ON FUNCTION customer_tier.people(name, customer_tier.program_settings, text, boolean) IS 'internal: features() as an item of FROM: a call; or its query where Citus has to see the tables, or for those in <schema>.changed';
 
 CREATE FUNCTION customer_tier.features_query(schema name, s customer_tier.program_settings, key_type text, equality text, collate_clause text,
     histories text DEFAULT NULL, as_of text DEFAULT 'features.as_of', one_key text DEFAULT NULL) RETURNS text

@@ -203,7 +203,7 @@ $query$,
         (SELECT string_agg(format('CASE WHEN compared.differs THEN %s END AS %I', customer_tier.published_value(c, 'compared', values_of), c), E',\n           ' ORDER BY n)
            FROM unnest(customer_tier.difference_columns(s)) WITH ORDINALITY AS u (c, n)),
         customer_tier.differs(customer_tier.tier_columns(s), 'moved', values_of),
-        (SELECT string_agg(format('coalesce(CAST(%s * 10000 AS integer), -1) AS %I', customer_tier.published_value(c, 'compared', values_of), 'packed_' || c), E',\n           ' ORDER BY n)
+        (SELECT string_agg(format('coalesce(CAST(customer_tier.nearest_double(%s) * 10000 AS integer), -1) AS %I', customer_tier.published_value(c, 'compared', values_of), 'packed_' || c), E',\n           ' ORDER BY n)
            FROM unnest(customer_tier.score_columns()) WITH ORDINALITY AS u (c, n)));
 END
 $$;

@@ -92,7 +92,7 @@ DECLARE
     frozen_run bigint;
     published_run bigint;
     grades record;
-    s customer_tier.program_settings := customer_tier.run_settings(schema, run_id);
+    s customer_tier.program_settings := customer_tier.program_settings(schema);
     key_type text := (SELECT c.type::text FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c);
     as_of date;
     has_untimed boolean;    -- a dimension of which the past is not known

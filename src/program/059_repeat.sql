@@ -6,10 +6,6 @@
 --
 -- Of that day on frozen scales nobody can move but customers whose histories
 -- changed: it rates only these (is_partial).
---
--- Of any later day a customer whose history has not changed, and who has nothing
--- in it after the day that was rated, has the same orders, revenue and so on as
--- his rating has: his history is not read (keeps_numbers).
 
 CREATE FUNCTION customer_tier.configuration(schema name) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' SET extra_float_digits = 1 SET TimeZone = 'UTC' AS $$
@@ -125,63 +121,3 @@ $query$, schema, columns) USING run_id;
 END
 $$;
 COMMENT ON FUNCTION customer_tier.take_over_scales(name, bigint) IS 'internal: keep the cut points, scales and models of the published run for one that repeats it';
-
-CREATE FUNCTION customer_tier.may_keep_numbers(schema name, s customer_tier.program_settings, run_id bigint) RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    answer boolean;
-BEGIN
-    -- A rating has no windows, no profits, and not who is only in the customer
-    -- master; nor what it takes to know about regularity and growth.
-    IF s.is_distributed OR s.window_days IS NOT NULL OR s.margin_column IS NOT NULL OR s.customers_name IS NOT NULL
-       OR EXISTS (SELECT FROM customer_tier.card(schema) AS c WHERE c.value ~ '\.(history|regularity|trend)\M')
-       OR EXISTS (SELECT FROM unnest(customer_tier.compiled_measures(schema, NULL)) AS m (measure)
-                   WHERE customer_tier.measure_expression(schema, m.measure, 'standing', 'as_of') ~ '\.(history|regularity|trend)\M') THEN
-        RETURN false;
-    END IF;
-    EXECUTE format(
-$query$
-    SELECT EXISTS (SELECT FROM %1$I.run AS this, %1$I.run AS current
-                    WHERE this.run_id = $1 AND NOT this.full_build
-                      AND current.is_current AND current.rated_as_of <= this.as_of AND current.version = this.version)
-$query$, schema) INTO answer USING run_id;
-    RETURN answer;
-END
-$$;
-COMMENT ON FUNCTION customer_tier.may_keep_numbers(name, customer_tier.program_settings, bigint) IS 'internal: whether a refresh can do without the histories that do not change';
-
-CREATE FUNCTION customer_tier.keep_numbers(schema name, run_id bigint) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$
-DECLARE
-    rated_as_of date;
-    is_later boolean;
-BEGIN
-    EXECUTE format('SELECT current.rated_as_of, current.rated_as_of < this.as_of FROM %1$I.run AS current, %1$I.run AS this WHERE current.is_current AND this.run_id = $1', schema)
-        INTO rated_as_of, is_later USING run_id;
-    -- What was to come when they were rated has come for some.
-    IF is_later THEN
-        PERFORM customer_tier.execute_steps(ARRAY[
-            customer_tier.step(format('SELECT history.customer_id FROM %I.history WHERE customer_tier.goes_beyond(history.history, CAST(%L AS date))', schema, rated_as_of), 'later'),
-            customer_tier.step(format('INSERT INTO %I.changed (customer_id) SELECT later.customer_id FROM later ON CONFLICT DO NOTHING', schema))]);
-    END IF;
-    -- Read one by one they cost more than all in a row do each.
-    EXECUTE format(
-$query$
-    UPDATE %1$I.run
-       SET keeps_numbers = (SELECT count(*) FROM %1$I.changed) <= 0.3 * (SELECT current.customers FROM %1$I.run AS current WHERE current.is_current)
-     WHERE run.run_id = $1
-$query$, schema) USING run_id;
-END
-$$;
-COMMENT ON FUNCTION customer_tier.keep_numbers(name, bigint) IS 'internal: put customers with orders after the day that was rated into <schema>.changed, too, and decide whether the numbers of everybody else come from their ratings';
-
-CREATE FUNCTION customer_tier.run_settings(schema name, run_id bigint) RETURNS customer_tier.program_settings
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    s customer_tier.program_settings := customer_tier.program_settings(schema);
-BEGIN
-    EXECUTE format('SELECT run.keeps_numbers AND run.status = ''running'' FROM %I.run WHERE run.run_id = $1', schema) INTO s.keeps_numbers USING run_id;
-    RETURN s;
-END
-$$;
-COMMENT ON FUNCTION customer_tier.run_settings(name, bigint) IS 'internal: the settings of a program for the queries of a run that is under way';

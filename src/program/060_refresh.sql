@@ -23,9 +23,8 @@ BEGIN
             MESSAGE = format('time zone "%s" is not known (option "time_zone")', s.time_zone),
             HINT = 'Use a name of pg_timezone_names, such as Europe/Berlin or Asia/Shanghai.';
     END IF;
-    EXECUTE format('INSERT INTO %I.run (kind, status, as_of, as_of_is_default, started_at, pid, full_build, version)
-                    VALUES ($3, ''running'', $1, $2, clock_timestamp(), pg_backend_pid(), $4,
-                            (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = ''customer_tier'')) RETURNING run_id', schema)
+    EXECUTE format('INSERT INTO %I.run (kind, status, as_of, as_of_is_default, started_at, pid, full_build)
+                    VALUES ($3, ''running'', $1, $2, clock_timestamp(), pg_backend_pid(), $4) RETURNING run_id', schema)
         INTO run_id
         USING coalesce(as_of, timezone(s.time_zone, now())::date - 1), as_of IS NULL, kind, full_build;
     RETURN run_id;
@@ -132,9 +131,7 @@ DECLARE
     m record;
     bad_share text;
     what_is_bad text := customer_tier.bad_rows_are(s);
-    may_be_partial boolean := customer_tier.may_be_partial(schema, run_id);
-    may_keep boolean := customer_tier.may_keep_numbers(schema, s, run_id);
-    notes boolean := may_be_partial OR may_keep;      -- whose histories change
+    notes boolean := customer_tier.may_be_partial(schema, run_id);
 BEGIN
     SELECT * INTO plan FROM customer_tier.history_plan(schema, run_id);
     IF s.is_distributed THEN
@@ -171,10 +168,7 @@ BEGIN
         USING run_id, m.source_rows, m.bad_rows, plan.build, plan.reason, m.rows_read, m.changed;
     PERFORM customer_tier.check_gates(schema, run_id);
     PERFORM customer_tier.remember_build(schema, run_id, plan.build = 'full', to_jsonb(plan) || to_jsonb(m));
-    PERFORM customer_tier.note_repeat(schema, run_id, may_be_partial);
-    IF may_keep AND plan.build = 'changes' THEN
-        PERFORM customer_tier.keep_numbers(schema, run_id);
-    END IF;
+    PERFORM customer_tier.note_repeat(schema, run_id, notes);
     PERFORM customer_tier.analyze_if_changed(format('%I.history', schema)::regclass, m.changed);
     IF notes THEN
         EXECUTE format('ANALYZE %I.changed', schema);
@@ -214,7 +208,7 @@ COMMENT ON FUNCTION customer_tier.difference_columns(customer_tier.program_setti
 
 CREATE FUNCTION customer_tier.difference_query(schema name, as_of date, run_id bigint, only_changed boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
-    SELECT customer_tier.everyone_query(schema, customer_tier.run_settings(schema, run_id), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'changes', only_changed)
+    SELECT customer_tier.everyone_query(schema, customer_tier.program_settings(schema), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'changes', only_changed)
 $$;
 COMMENT ON FUNCTION customer_tier.difference_query(name, date, bigint, boolean) IS 'internal: the query for all ratings of a run, or with only_changed for those of customers in <schema>.changed, that differ from what is published, or are new, with the difference_columns(); where scores are packed with everybody''s scores before them (scores.c), and the rest NULL for who does not differ. Its parameters are the run_constants()';
 

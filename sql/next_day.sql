@@ -1,5 +1,5 @@
--- A refresh of a later day reads the histories that changed, takes the numbers of
--- everybody else from their ratings, and comes to what reading all comes to.
+-- Day after day: a refresh that reads what changed writes what differs, and comes
+-- to what one comes to that reads everything.
 SET DateStyle = 'ISO, YMD';
 CREATE TABLE orders AS SELECT customer_id, ordered_at::date AS at, amount FROM customer_tier.demo_orders(400, 200, 11) WHERE ordered_at < '2024-12-08';
 -- sent back: some of it, all of it, more than was bought, before anything was bought, to the last of six decimals
@@ -9,12 +9,12 @@ INSERT INTO orders VALUES (501, '2024-11-01', 20), (501, '2024-11-02', -20), (50
 -- orders that are still to come, of somebody known and of nobody known
 INSERT INTO orders VALUES (7, '2024-12-12', 70), (8, '2024-12-12', -3), (507, '2024-12-11', 30), (508, '2024-12-13', 30);
 CREATE INDEX ON orders (customer_id);
-SELECT customer_tier.create_program('kept', 'orders', 'customer_id', 'at', 'amount', tracking => 'triggers');
-SELECT customer_tier.create_program('read', 'orders', 'customer_id', 'at', 'amount');
+SELECT customer_tier.create_program('changes', 'orders', 'customer_id', 'at', 'amount', tracking => 'triggers');
+SELECT customer_tier.create_program('whole', 'orders', 'customer_id', 'at', 'amount');
 SELECT customer_tier.set_scorecard(p, '[{"feature": "recency"}, {"feature": "frequency"}, {"feature": "monetary"}, {"feature": "average_order"}, {"feature": "tenure"}, {"feature": "refund_rate"}, {"feature": "p_active"}, {"feature": "clv"}]')
-  FROM unnest('{kept,read}'::text[]) AS p;
-UPDATE kept.tier SET min_score = NULL, entry = '{"share": 0.2}' WHERE tier_rank = 3;
-UPDATE read.tier SET min_score = NULL, entry = '{"share": 0.2}' WHERE tier_rank = 3;
+  FROM unnest('{changes,whole}'::text[]) AS p;
+UPDATE changes.tier SET min_score = NULL, entry = '{"share": 0.2}' WHERE tier_rank = 3;
+UPDATE whole.tier SET min_score = NULL, entry = '{"share": 0.2}' WHERE tier_rank = 3;
 
 CREATE FUNCTION differences() RETURNS TABLE (relation text, rows bigint, differ bigint) LANGUAGE plpgsql AS $$
 DECLARE
@@ -22,23 +22,23 @@ DECLARE
 BEGIN
     FOREACH relation IN ARRAY '{history,scored_rating,ratings,tier_history,tier_correction,tier_event,run_dimension,forecast}'::text[] LOOP
         SELECT string_agg(quote_ident(a.attname), ', ') INTO columns FROM pg_attribute AS a
-         WHERE a.attrelid = format('kept.%I', relation)::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT IN ('correction_id', 'event_id', 'corrected_at', 'model_id', 'scored_at');
-        EXECUTE format('SELECT (SELECT count(*) FROM read.%1$I), count(*) FROM ((SELECT %2$s FROM read.%1$I EXCEPT ALL SELECT %2$s FROM kept.%1$I) UNION ALL (SELECT %2$s FROM kept.%1$I EXCEPT ALL SELECT %2$s FROM read.%1$I)) AS d', relation, columns)
+         WHERE a.attrelid = format('changes.%I', relation)::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT IN ('correction_id', 'event_id', 'corrected_at', 'model_id', 'scored_at');
+        EXECUTE format('SELECT (SELECT count(*) FROM whole.%1$I), count(*) FROM ((SELECT %2$s FROM whole.%1$I EXCEPT ALL SELECT %2$s FROM changes.%1$I) UNION ALL (SELECT %2$s FROM changes.%1$I EXCEPT ALL SELECT %2$s FROM whole.%1$I)) AS d', relation, columns)
             INTO rows, differ;
         RETURN NEXT;
     END LOOP;
 END $$;
 CREATE PROCEDURE both_refreshed(day date) LANGUAGE plpgsql AS $$
 BEGIN
-    CALL customer_tier.refresh('kept', day);
-    CALL customer_tier.refresh('read', day, full_build => true);
+    CALL customer_tier.refresh('changes', day);
+    CALL customer_tier.refresh('whole', day, full_build => true);
 END $$;
 CREATE VIEW what AS
-SELECT kept.as_of, kept.build, kept.keeps_numbers, kept.histories_changed, kept.changed > 0 AS wrote, kept.changed = read.changed AS changed_alike,
-       (SELECT count(*) FROM kept.changed) AS left_over, (SELECT coalesce(string_agg(d.relation, ', '), 'none') FROM differences() AS d WHERE d.differ > 0) AS tables_that_differ,
-       ROW(kept.customers, kept.buyers, kept.prospects, kept.newest_day, kept.score_distribution, kept.r_cuts, kept.f_cuts, kept.m_cuts, kept.tier_places) IS NOT DISTINCT FROM
-       ROW(read.customers, read.buyers, read.prospects, read.newest_day, read.score_distribution, read.r_cuts, read.f_cuts, read.m_cuts, read.tier_places) AS measured_alike
-  FROM kept.run AS kept, read.run AS read WHERE kept.is_current AND read.is_current;
+SELECT changes.as_of, changes.build, changes.histories_changed, changes.changed > 0 AS wrote, changes.changed = whole.changed AS changed_alike,
+       (SELECT count(*) FROM changes.changed) AS left_over, (SELECT coalesce(string_agg(d.relation, ', '), 'none') FROM differences() AS d WHERE d.differ > 0) AS tables_that_differ,
+       ROW(changes.customers, changes.buyers, changes.prospects, changes.newest_day, changes.score_distribution, changes.r_cuts, changes.f_cuts, changes.m_cuts, changes.tier_places) IS NOT DISTINCT FROM
+       ROW(whole.customers, whole.buyers, whole.prospects, whole.newest_day, whole.score_distribution, whole.r_cuts, whole.f_cuts, whole.m_cuts, whole.tier_places) AS measured_alike
+  FROM changes.run AS changes, whole.run AS whole WHERE changes.is_current AND whole.is_current;
 SET customer_tier.refresh_notices = off;
 SET client_min_messages = error;    -- what the models say of these orders
 CALL both_refreshed('2024-12-07');
@@ -50,7 +50,7 @@ TABLE what;
 SELECT * FROM differences();
 CALL both_refreshed('2024-12-12');
 TABLE what;
-SELECT customer_id, last_day, orders, refunded FROM kept.ratings WHERE customer_id IN (7, 8, 507, 508) ORDER BY 1;
+SELECT customer_id, last_day, orders, refunded FROM changes.ratings WHERE customer_id IN (7, 8, 507, 508) ORDER BY 1;
 CALL both_refreshed('2024-12-12');      -- the same day again
 TABLE what;
 
@@ -65,30 +65,30 @@ TABLE what;
 CALL both_refreshed('2024-12-20');
 TABLE what;
 
--- What a rating does not tell: a window, growth, revenue in a window.  Then all histories are read.
-SELECT customer_tier.set_scorecard(p, '[{"feature": "recency"}, {"feature": "trend"}]') FROM unnest('{kept,read}'::text[]) AS p;
+-- Other dimensions, a window.
+SELECT customer_tier.set_scorecard(p, '[{"feature": "recency"}, {"feature": "trend"}]') FROM unnest('{changes,whole}'::text[]) AS p;
 CALL both_refreshed('2024-12-21');
 TABLE what;
-SELECT customer_tier.set_scorecard(p, '[{"feature": "recency"}, {"feature": "refund_rate"}]') FROM unnest('{kept,read}'::text[]) AS p;
+SELECT customer_tier.set_scorecard(p, '[{"feature": "recency"}, {"feature": "refund_rate"}]') FROM unnest('{changes,whole}'::text[]) AS p;
 CALL both_refreshed('2024-12-22');
 TABLE what;
-UPDATE kept.settings SET window_days = 60;
-UPDATE read.settings SET window_days = 60;
+UPDATE changes.settings SET window_days = 60;
+UPDATE whole.settings SET window_days = 60;
 CALL both_refreshed('2024-12-24');
 TABLE what;
-UPDATE kept.settings SET window_days = NULL;
-UPDATE read.settings SET window_days = NULL;
+UPDATE changes.settings SET window_days = NULL;
+UPDATE whole.settings SET window_days = NULL;
 CALL both_refreshed('2024-12-25');
 TABLE what;
 
--- After a day was taken back ratings have the numbers of a later one; then everybody is read, and so on.
-SELECT customer_tier.rewind_tiers(p, '2024-12-24') >= 0 AS rewound FROM unnest('{kept,read}'::text[]) AS p;
+-- A day is taken back, and evaluated again.
+SELECT customer_tier.rewind_tiers(p, '2024-12-24') >= 0 AS rewound FROM unnest('{changes,whole}'::text[]) AS p;
 CALL both_refreshed('2024-12-24');
 TABLE what;
 CALL both_refreshed('2024-12-26');
 TABLE what;
 
--- Nearly everybody has orders to come: nothing would be saved.
+-- Nearly everybody has orders to come.
 INSERT INTO orders SELECT i, date '2025-01-10', 10 FROM generate_series(1, 300) AS i;
 CALL both_refreshed('2024-12-27');
 TABLE what;
@@ -117,20 +117,20 @@ BEGIN
         END LOOP;
         CALL both_refreshed(date '2025-01-12' + week * 7);
         SELECT * INTO said FROM what;
-        IF (said.keeps_numbers, said.changed_alike, said.tables_that_differ, said.measured_alike) IS DISTINCT FROM (true, true, 'none', true) THEN
+        IF (said.build, said.changed_alike, said.tables_that_differ, said.measured_alike) IS DISTINCT FROM ('changes', true, 'none', true) THEN
             RAISE EXCEPTION 'week %: %', week, said;
         END IF;
     END LOOP;
 END $$;
 CALL weeks();
-SELECT count(*) FILTER (WHERE keeps_numbers) AS weeks FROM kept.run WHERE as_of > '2025-01-12';
--- Revenue of the last days is in no rating.
-UPDATE kept.tier SET entry = '{"revenue": {"at_least": 100, "days": 90}}' WHERE tier_rank = 3;
-UPDATE read.tier SET entry = '{"revenue": {"at_least": 100, "days": 90}}' WHERE tier_rank = 3;
+SELECT count(*) FILTER (WHERE build = 'changes') AS weeks FROM changes.run WHERE as_of > '2025-01-12';
+-- A rule that looks at the last days.
+UPDATE changes.tier SET entry = '{"revenue": {"at_least": 100, "days": 90}}' WHERE tier_rank = 3;
+UPDATE whole.tier SET entry = '{"revenue": {"at_least": 100, "days": 90}}' WHERE tier_rank = 3;
 CALL both_refreshed('2025-03-30');
 TABLE what;
 DROP VIEW what;
-SELECT customer_tier.drop_program(p) FROM unnest('{kept,read}'::text[]) AS p;
+SELECT customer_tier.drop_program(p) FROM unnest('{changes,whole}'::text[]) AS p;
 DROP PROCEDURE both_refreshed, weeks;
 DROP FUNCTION differences;
 DROP TABLE orders;
