@@ -75,7 +75,7 @@ block_at(Scores *scores, int64 number)
 	if (number < 0 || number >= MAX_BLOCKS)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("there is no place for scores in block %lld", (long long) number),
-						errhint("Places are never used again: empty the tables rating_score and rating, and refresh.")));
+						errhint("Places are not used again. Number rating.place anew, empty rating_score, set next_place of the current run to NULL, and refresh.")));
 	if (number >= scores->nblocks)
 	{
 		int64		room = Max(number + 1, scores->nblocks + scores->nblocks / 2);
@@ -103,7 +103,7 @@ read_column(ScoreBlock *block, int column, ArrayType *stored)
 	if (ARR_NDIM(stored) != 1 || ARR_DIMS(stored)[0] != SCORES_A_BLOCK || ARR_HASNULL(stored))
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 						errmsg("a block of scores does not have %d entries", SCORES_A_BLOCK),
-						errhint("Was the table rating_score edited? Empty it, and refresh as of another day.")));
+						errhint("Was the table rating_score edited? Empty it, and refresh with full_build => true.")));
 	memcpy(block->scores[column], ARR_DATA_PTR(stored), sizeof(block->scores[column]));
 }
 
