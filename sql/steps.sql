@@ -47,6 +47,48 @@ SELECT customer_tier.execute_steps(ARRAY[
     customer_tier.step('SELECT unnest(customer_tier.execute_steps(ARRAY[customer_tier.step(''SELECT 7 AS n'', ''given''), customer_tier.step(''SELECT FROM given'')])) AS n', 'inner'),
     customer_tier.step('SELECT FROM given, "inner" AS i WHERE given.n > 900 AND i.n = 1')]);
 
+-- Scores are packed: those of every row, while only rows that differ are kept; who has no place is given one.
+CREATE TABLE packed (block int PRIMARY KEY, score int[], score_to_next_tier int[], score_to_stay int[]);
+CREATE TABLE placed (place int, n int);
+CREATE FUNCTION pack(query text, blocks text DEFAULT NULL, free_place text DEFAULT 'SELECT CAST(300 AS bigint)') RETURNS bigint[] LANGUAGE sql AS $$
+    SELECT customer_tier.execute_steps(ARRAY[
+        customer_tier.step(query, 'news', NULL, 'scores', blocks, free_place),
+        customer_tier.step('INSERT INTO placed SELECT news.place, news.n FROM news'),
+        customer_tier.step('DELETE FROM packed'),
+        customer_tier.step('INSERT INTO packed SELECT * FROM scores')])
+$$;
+CREATE VIEW unpacked AS
+SELECT block * 128 + n - 1 AS place, score[n] AS score, score_to_next_tier[n] AS to_next, score_to_stay[n] AS to_stay
+  FROM packed, generate_series(1, 128) AS n WHERE score[n] >= 0 OR score_to_next_tier[n] >= 0 OR score_to_stay[n] >= 0;
+SELECT pack('SELECT n % 3 = 0 OR n > 299 AS differs, CASE WHEN n < 300 THEN n END AS place, 10 * n, CASE WHEN n < 128 THEN n ELSE -1 END, -1, n FROM generate_series(0, 303, 2) AS n');
+SELECT count(*), min(place), max(place), bool_and(score = 10 * place OR place >= 300), bool_and(to_next IS NULL OR to_next = place) AS as_they_were FROM unpacked;
+SELECT block, array_length(score, 1), score_to_next_tier IS NULL AS none_is_near, score_to_stay IS NULL AS nobody_fails FROM packed ORDER BY block;
+SELECT * FROM placed WHERE n > 290 ORDER BY n;
+-- some more, beside those that are there; and away with some
+SELECT pack('SELECT * FROM (VALUES (false, 4, 1, 2, 3, 0), (true, 200, -1, -1, -1, 200), (true, CAST(NULL AS int), 5, -1, -1, 1000)) AS v (differs, place, a, b, c, n)', 'SELECT * FROM packed', 'SELECT CAST(1000 AS bigint)');
+SELECT count(*), (SELECT array_agg(u ORDER BY u.place) FROM unpacked AS u WHERE u.place IN (4, 200, 1000)) AS these FROM unpacked;
+SELECT pack('SELECT true, n AS place, -1, -1, -1, n FROM generate_series(0, 1000) AS n', 'SELECT * FROM packed');
+SELECT count(*) FROM packed;
+SELECT pack('SELECT true, 1 AS place, 1, 1, 1, 1 AS n WHERE false');
+-- what cannot be packed
+SELECT pack('VALUES (1, 1, 1, 1, 1, 1)');
+SELECT pack('VALUES (true, 1, 1, 1)');
+SELECT pack('VALUES (false, CAST(NULL AS int), 1, 1, 1, 1)');
+SELECT pack('VALUES (true, 1, CAST(NULL AS int), 1, 1, 1)');
+SELECT pack('VALUES (true, -1, 1, 1, 1, 1)');
+SELECT pack('VALUES (true, 2147483647, 1, 1, 1, 1)');
+SELECT pack('VALUES (true, 1, 1, 1, 1, 1)', 'SELECT 1, ARRAY[1], ARRAY[1], ARRAY[1]');
+SELECT pack('VALUES (true, 1, 1, 1, 1, 1)', 'SELECT 1, ARRAY[1]');
+SELECT pack('VALUES (true, 1, 1, 1, 1, 1)', 'SELECT -1, NULL::int[], NULL::int[], NULL::int[]');
+SELECT pack('VALUES (true, 1, 1, 1, 1, 1)', 'DELETE FROM packed');
+SELECT pack('VALUES (true, 1, 1, 1, 1, 1)', NULL, 'SELECT CAST(NULL AS bigint)');
+SELECT pack('VALUES (true, NULL::int, 1, 1, 1, 1)', NULL, 'SELECT CAST(9e18 AS bigint)');
+SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('DELETE FROM packed', NULL, NULL, 'scores', NULL, 'SELECT CAST(0 AS bigint)')]);
+SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('SELECT 1', 'same', NULL, 'same', NULL, 'SELECT CAST(0 AS bigint)')]);
+DROP VIEW unpacked;
+DROP FUNCTION pack;
+DROP TABLE packed, placed;
+
 -- what it is not for
 SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('DELETE FROM kept', 'given')]);
 SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('SELECT 1 AS n; SELECT 2 AS n', 'given')]);

@@ -24,7 +24,6 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "executor/tstoreReceiver.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -68,13 +67,13 @@ typedef struct Step
 	char	   *free_place;
 } Step;
 
-/* Rows on their way into a store, and their scores into blocks. */
-typedef struct ScoreReceiver
+/* Rows on their way into a store, and their scores into blocks, if they are packed. */
+typedef struct StepReceiver
 {
 	DestReceiver pub;
 	Scores	   *scores;
 	Tuplestorestate *rows;
-} ScoreReceiver;
+} StepReceiver;
 
 PG_FUNCTION_INFO_V1(execute_steps);
 
@@ -105,16 +104,20 @@ read_constants(const char *query, Oid *types)
 }
 
 static bool
-receive_row(TupleTableSlot *slot, DestReceiver *self)
+receive_row(TupleTableSlot *row, DestReceiver *self)
 {
-	ScoreReceiver *receiver = (ScoreReceiver *) self;
+	StepReceiver *receiver = (StepReceiver *) self;
 
-	scores_take(receiver->scores, slot, receiver->rows);
+	if (receiver->scores != NULL)
+		scores_take(receiver->scores, row, receiver->rows);
+	else
+		tuplestore_puttupleslot(receiver->rows, row);
 	return true;
 }
 
 static void
-receive_start(pg_attribute_unused() DestReceiver *self, pg_attribute_unused() int operation, pg_attribute_unused() TupleDesc desc)
+receive_start(pg_attribute_unused() DestReceiver *self, pg_attribute_unused() int operation,
+			  pg_attribute_unused() TupleDesc desc)
 {
 }
 
@@ -123,27 +126,17 @@ receive_end(pg_attribute_unused() DestReceiver *self)
 {
 }
 
-/* A receiver of rows: into a store, or with scores through scores_take(). */
-static DestReceiver *
-make_receiver(Scores *scores, Tuplestorestate *store)
+/* A receiver that puts rows into a store; with scores through scores_take(). */
+static StepReceiver
+make_receiver(Scores *scores, Tuplestorestate *rows)
 {
-	DestReceiver *receiver;
+	StepReceiver receiver = {.scores = scores, .rows = rows};
 
-	if (scores != NULL)
-	{
-		ScoreReceiver *self = palloc0(sizeof(ScoreReceiver));
-
-		self->pub.receiveSlot = receive_row;
-		self->pub.rStartup = receive_start;
-		self->pub.rShutdown = receive_end;
-		self->pub.rDestroy = (void (*) (DestReceiver *)) pfree;
-		self->pub.mydest = DestTuplestore;
-		self->scores = scores;
-		self->rows = store;
-		return &self->pub;
-	}
-	receiver = CreateDestReceiver(DestTuplestore);
-	SetTuplestoreDestReceiverParams(receiver, store, CurrentMemoryContext, false, NULL, NULL);
+	receiver.pub.receiveSlot = receive_row;
+	receiver.pub.rStartup = receive_start;
+	receiver.pub.rShutdown = receive_end;
+	receiver.pub.rDestroy = receive_end;
+	receiver.pub.mydest = DestTuplestore;
 	return receiver;
 }
 
@@ -160,7 +153,7 @@ store_rows(const Step *step, Scores *scores, Tuplestorestate *store)
 										  types, CURSOR_OPT_PARALLEL_OK);
 	CachedPlanSource *source;
 	TupleDesc	desc;
-	DestReceiver *receiver;
+	StepReceiver receiver = make_receiver(scores, store);
 
 	if (plan == NULL)
 		elog(ERROR, "could not prepare the query of the rows: %s",
@@ -172,11 +165,10 @@ store_rows(const Step *step, Scores *scores, Tuplestorestate *store)
 	desc = CreateTupleDescCopy(source->resultDesc);
 	if (scores != NULL)
 		scores_check(scores, desc);
-	receiver = make_receiver(scores, store);
 
 #if PG_VERSION_NUM >= 140000
 	{
-		SPIExecuteOptions options = {.params = params, .dest = receiver};
+		SPIExecuteOptions options = {.params = params, .dest = &receiver.pub};
 
 		SPI_execute_plan_extended(plan, &options);
 	}
@@ -186,24 +178,21 @@ store_rows(const Step *step, Scores *scores, Tuplestorestate *store)
 		Portal		portal = SPI_cursor_open_with_paramlist(NULL, plan, params, false);
 		TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
 
-		receiver->rStartup(receiver, CMD_SELECT, desc);
 		do
 		{
 			SPI_cursor_fetch(portal, true, ROWS_AT_ONCE);
 			for (uint64 i = 0; i < SPI_processed; i++)
 			{
 				ExecStoreHeapTuple(SPI_tuptable->vals[i], slot, false);
-				receiver->receiveSlot(slot, receiver);
+				receive_row(slot, &receiver.pub);
 			}
 			ExecClearTuple(slot);
 			SPI_freetuptable(SPI_tuptable);
 		} while (SPI_processed > 0);
-		receiver->rShutdown(receiver);
 		ExecDropSingleTupleTableSlot(slot);
 		SPI_cursor_close(portal);
 	}
 #endif
-	receiver->rDestroy(receiver);
 	SPI_freeplan(plan);
 	return desc;
 }
