@@ -71,6 +71,7 @@ SELECT pack('SELECT true, n AS place, -1, -1, -1, n FROM generate_series(0, 1000
 SELECT count(*) FROM packed;
 SELECT pack('SELECT true, 1 AS place, 1, 1, 1, 1 AS n WHERE false');
 -- what cannot be packed
+\set SHOW_CONTEXT never
 SELECT pack('VALUES (1, 1, 1, 1, 1, 1)');
 SELECT pack('VALUES (true, 1, 1, 1)');
 SELECT pack('VALUES (false, CAST(NULL AS int), 1, 1, 1, 1)');
@@ -85,6 +86,7 @@ SELECT pack('VALUES (true, 1, 1, 1, 1, 1)', NULL, 'SELECT CAST(NULL AS bigint)')
 SELECT pack('VALUES (true, NULL::int, 1, 1, 1, 1)', NULL, 'SELECT CAST(9e18 AS bigint)');
 SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('DELETE FROM packed', NULL, NULL, 'scores', NULL, 'SELECT CAST(0 AS bigint)')]);
 SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('SELECT 1', 'same', NULL, 'same', NULL, 'SELECT CAST(0 AS bigint)')]);
+\set SHOW_CONTEXT errors
 DROP VIEW unpacked;
 DROP FUNCTION pack;
 DROP TABLE packed, placed;
