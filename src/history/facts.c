@@ -201,6 +201,9 @@ typedef struct FactsRow
 #define TREND		16
 #define FACTS_COLUMNS 17
 
+/* Columns of the type features. */
+#define FEATURES_COLUMNS 11
+
 /* What a call site keeps: its row type, and a row without a NULL to be written over. */
 typedef struct FactsCall
 {
@@ -423,9 +426,11 @@ history_features(PG_FUNCTION_ARGS)
 	int32		window;
 	Facts		facts;
 	float8		rate;
-	Datum		value[11] = {0};
-	bool		isnull[11] = {false};
+	Datum		value[FEATURES_COLUMNS] = {0};
+	bool		isnull[FEATURES_COLUMNS] = {false};
 
+	if (desc->natts != FEATURES_COLUMNS)
+		elog(ERROR, "features has %d columns", desc->natts);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	as_of = PG_GETARG_DATEADT(1);

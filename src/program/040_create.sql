@@ -81,6 +81,7 @@ CREATE TABLE %1$I.run (
     is_replay boolean NOT NULL DEFAULT false,
     is_reference boolean NOT NULL DEFAULT false,
     next_place bigint,
+    score_blocks bigint,
     score_distribution float8[],
     score_deciles float8[],
     score_decile_counts bigint[],
@@ -149,6 +150,7 @@ COMMENT ON COLUMN %1$I.run.downgrades IS 'customers who fell';
 COMMENT ON COLUMN %1$I.run.is_replay IS 'whether it looked back, so that dimensions whose relations know no day were left out';
 COMMENT ON COLUMN %1$I.run.is_reference IS 'the run that score_drift() compares with: the first published with the present scorecard, unless set_reference() chose another';
 COMMENT ON COLUMN %1$I.run.next_place IS 'the first place (rating.place) that nobody had after it; NULL where scores are columns of rating';
+COMMENT ON COLUMN %1$I.run.score_blocks IS 'rows of rating_score after it; NULL where scores are columns of rating';
 COMMENT ON COLUMN %1$I.run.score_distribution IS 'percentile_scale() of the scores; kept as long as the scales';
 COMMENT ON COLUMN %1$I.run.score_deciles IS 'nine cut points that make ten parts of the scores, as far as ties allow';
 COMMENT ON COLUMN %1$I.run.score_decile_counts IS 'customers in each of the ten parts';
@@ -217,7 +219,7 @@ COMMENT ON COLUMN %1$I.rating.down_runs IS 'failing runs in a row, while they ar
 COMMENT ON COLUMN %1$I.rating.down_since IS 'the first of these';
 COMMENT ON COLUMN %1$I.rating.state_before IS 'customer_tier.tier_state before this day, so that the day can be run again; NULL = the same as now, or none';
 COMMENT ON COLUMN %1$I.rating.outside_values IS 'values of the dimensions that come from relations, in the order of run_dimension, as the last refresh saw them; NULL when there are none';
-COMMENT ON COLUMN %1$I.rating.place IS 'where its scores stand: an entry of a block of rating_score; nobody else''s, also after the customer is gone';
+COMMENT ON COLUMN %1$I.rating.place IS 'where its scores stand: an entry of a block of rating_score, nobody else''s';
 COMMENT ON TABLE %1$I.rating IS 'what is stored of the ratings: what changes only when a customer buys, moves, or crosses a cut point; read the view ratings, which adds the day, the scores, the predictions and the labels';
 $ddl$, schema, key_type);
     PERFORM customer_tier.create_tracking_table(schema);

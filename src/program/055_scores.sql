@@ -134,6 +134,31 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION customer_tier.scores_query(customer_tier.program_settings) IS 'internal: the query of all published scores, one a row';
 
+CREATE FUNCTION customer_tier.score_blocks(schema name, s customer_tier.program_settings) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    blocks bigint;
+BEGIN
+    IF NOT s.is_distributed THEN
+        EXECUTE format('SELECT count(*) FROM %I.rating_score', schema) INTO blocks;
+    END IF;
+    RETURN blocks;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.score_blocks(name, customer_tier.program_settings) IS 'internal: how many blocks of scores there are; NULL where scores are columns of rating';
+
+CREATE FUNCTION customer_tier.renumber_places(schema name) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    equality text := customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(format('%I.rating', schema)::regclass, 'customer_id') c));
+BEGIN
+    EXECUTE format('UPDATE %1$I.rating SET place = numbered.n - 1 FROM (SELECT rating.customer_id, row_number() OVER () AS n FROM %1$I.rating) AS numbered WHERE numbered.customer_id %2$s rating.customer_id', schema, equality);
+    EXECUTE format('DELETE FROM %I.rating_score', schema);
+    EXECUTE format('UPDATE %I.run SET next_place = NULL WHERE run.is_current', schema);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.renumber_places(name) IS 'internal: give every rating a place of its own, and forget all scores, which have to be packed anew';
+
 CREATE FUNCTION customer_tier.rewind_scores(schema name, is_distributed boolean, OUT ctes text, OUT assignments text)
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

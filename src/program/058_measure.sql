@@ -221,8 +221,8 @@ BEGIN
                    CASE WHEN s.is_distributed THEN 'CAST(NULL AS bigint)' ELSE 'max(CAST(rating.place AS bigint)) + 1' END, schema) INTO rated;
     EXECUTE format('SELECT customer_tier.percentile_scale(rated.score) AS distribution, customer_tier.scale_stats(rated.score) AS stats FROM (%s) AS rated',
                    customer_tier.scores_query(s)) INTO scores;
-    EXECUTE format('UPDATE %I.run SET customers = $2, prospects = $3, next_place = $4, score_distribution = $5, score_deciles = $6, score_decile_counts = $7 WHERE run.run_id = $1', schema)
-        USING run_id, rated.customers, rated.prospects, rated.next_place, scores.distribution, (scores.stats).deciles, (scores.stats).decile_counts;
+    EXECUTE format('UPDATE %I.run SET customers = $2, prospects = $3, next_place = $4, score_blocks = $5, score_distribution = $6, score_deciles = $7, score_decile_counts = $8 WHERE run.run_id = $1', schema)
+        USING run_id, rated.customers, rated.prospects, rated.next_place, customer_tier.score_blocks(schema, s), scores.distribution, (scores.stats).deciles, (scores.stats).decile_counts;
 
     -- Whether this run begins anew.
     EXECUTE format(

@@ -60,11 +60,11 @@ $query$
                                     WHERE current.is_current AND current.as_of = run.as_of AND current.configuration = $2 AND current.has_scales
                                       AND current.as_of_is_default = run.as_of_is_default
                                       -- not what rewind_tiers() left, whose numbers are of a later day
-                                      AND current.rated_as_of = run.as_of),
+                                      AND current.rated_as_of = run.as_of AND current.score_blocks IS NOT DISTINCT FROM $4),
            is_partial = $3 AND run.build = 'changes' AND run.histories_changed > 0
-                        AND EXISTS (SELECT FROM %1$I.run AS current WHERE current.is_current AND current.configuration = $2)
+                        AND EXISTS (SELECT FROM %1$I.run AS current WHERE current.is_current AND current.configuration = $2 AND current.score_blocks IS NOT DISTINCT FROM $4)
      WHERE run.run_id = $1
-$query$, schema) USING run_id, customer_tier.configuration(schema), noted;
+$query$, schema) USING run_id, customer_tier.configuration(schema), noted, customer_tier.score_blocks(schema, customer_tier.program_settings(schema));
 END
 $$;
 COMMENT ON FUNCTION customer_tier.note_repeat(name, bigint, boolean) IS 'internal: find out whether a refresh would come to what is published, or has to rate those only whose histories it changed, if these were noted in <schema>.changed';
@@ -108,7 +108,7 @@ $query$
        SET (%2$s) = (SELECT %2$s FROM %1$I.run AS current WHERE current.is_current)
      WHERE run.run_id = $1
 $query$, schema, 'scores, customers, prospects, buyers, newest_day, latest_day, r_cuts, f_cuts, m_cuts, compare, combination, combination_scale, grades, grade_shares, grade_cuts, '
-                 'has_scales, is_replay, score_distribution, score_deciles, score_decile_counts, tier_places, purchase_model_id, spend_model_id, model_problem, '
+                 'has_scales, is_replay, next_place, score_blocks, score_distribution, score_deciles, score_decile_counts, tier_places, purchase_model_id, spend_model_id, model_problem, '
                  'rated_as_of, churn_days, horizon_days, annual_discount, margin') USING run_id;
     EXECUTE format('UPDATE %1$I.run SET is_frozen = (SELECT scorecard.frozen_scale FROM %1$I.scorecard) WHERE run.run_id = $1', schema) USING run_id;
     columns := (SELECT string_agg(format('%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a

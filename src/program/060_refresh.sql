@@ -278,7 +278,7 @@ $query$
 $query$,
 $query$
     UPDATE %1$I.rating AS kept
-       SET %3$s
+       SET %11$s%3$s
       FROM %8$s AS difference
      WHERE kept.customer_id %2$s difference.customer_id AND NOT difference.is_new AND NOT difference.is_gone
 $query$,
@@ -347,7 +347,8 @@ $query$,
                              (SELECT string_agg(format('%I', c), ', ') FROM unnest(customer_tier.published_columns(s)) c),
                              (SELECT string_agg(format('difference.%I', c), ', ') FROM unnest(customer_tier.published_columns(s)) c),
                              as_of, run_id, difference, CASE WHEN s.is_distributed THEN format('(%s)', moved) ELSE 'moved' END,
-                             CASE WHEN s.is_distributed THEN '' ELSE 'place, ' END))
+                             CASE WHEN s.is_distributed THEN '' ELSE 'place, ' END,
+                             CASE WHEN s.is_distributed THEN '' ELSE 'place = difference.place, ' END))
                    FROM unnest(statements) WITH ORDINALITY AS one (statement, n)
                   ORDER BY one.n)
         || CASE WHEN NOT s.is_distributed THEN customer_tier.score_steps(schema) END;
@@ -401,6 +402,19 @@ BEGIN
         SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
           FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, NOT is_partial, 0, 0, 0, 0) AS p;
         PERFORM set_config('enable_parallel_hash', shares_tables, true);
+              WHEN data_corrupted THEN
+        -- Somebody edited places, or blocks of scores.
+        IF s.is_distributed THEN
+            RAISE;
+        END IF;
+        GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
+        RAISE WARNING USING MESSAGE = format('rating everybody again, with new places for the scores: %s', problem),
+            HINT = format('Leave %1$I.rating_score, %1$I.rating.place and %1$I.run.next_place to refreshes.', schema);
+        PERFORM customer_tier.renumber_places(schema);
+        is_partial := false;
+        rows_query := customer_tier.difference_query(schema, as_of, run_id);
+        SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
+          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, true, 0, 0, 0, 0) AS p;
     END;
     -- Who is rated is published now, so that more than were counted means that
     -- some are no customers any more, which is rare: they are looked for then;

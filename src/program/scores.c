@@ -37,8 +37,9 @@
 #define SCORES_A_BLOCK 128
 #define MAX_BLOCKS (PG_INT32_MAX / SCORES_A_BLOCK)
 
-/* A score that is none. */
+/* A score that is none, and the highest. */
 #define NO_SCORE (-1)
+#define MAX_SCORE 1000000
 
 /* The columns the query begins with; a table rating_score has the scores of them, behind the number of the block. */
 enum
@@ -56,6 +57,7 @@ static const char *const score_names[SCORE_COLUMNS] = {"score", "score_to_next_t
 typedef struct ScoreBlock
 {
 	int32		scores[SCORE_COLUMNS][SCORES_A_BLOCK];
+	bool		is_taken[SCORES_A_BLOCK];	/* by a row that came */
 } ScoreBlock;
 
 struct Scores
@@ -73,9 +75,8 @@ static ScoreBlock *
 block_at(Scores *scores, int64 number)
 {
 	if (number < 0 || number >= MAX_BLOCKS)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("there is no place for scores in block %lld", (long long) number),
-						errhint("Places are not used again. Number rating.place anew, empty rating_score, set next_place of the current run to NULL, and refresh.")));
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("there is no place for scores in block %lld", (long long) number)));
 	if (number >= scores->nblocks)
 	{
 		int64		room = Max(number + 1, scores->nblocks + scores->nblocks / 2);
@@ -91,6 +92,7 @@ block_at(Scores *scores, int64 number)
 		for (int c = 0; c < SCORE_COLUMNS; c++)
 			for (int i = 0; i < SCORES_A_BLOCK; i++)
 				block->scores[c][i] = NO_SCORE;
+		memset(block->is_taken, 0, sizeof(block->is_taken));
 		scores->blocks[number] = block;
 	}
 	return scores->blocks[number];
@@ -100,11 +102,17 @@ block_at(Scores *scores, int64 number)
 static void
 read_column(ScoreBlock *block, int column, ArrayType *stored)
 {
-	if (ARR_NDIM(stored) != 1 || ARR_DIMS(stored)[0] != SCORES_A_BLOCK || ARR_HASNULL(stored))
+	bool		is_whole = ARR_NDIM(stored) == 1 && ARR_DIMS(stored)[0] == SCORES_A_BLOCK &&
+		ARR_LBOUND(stored)[0] == 1 && !ARR_HASNULL(stored);
+
+	if (is_whole)
+		memcpy(block->scores[column], ARR_DATA_PTR(stored), sizeof(block->scores[column]));
+	for (int i = 0; is_whole && i < SCORES_A_BLOCK; i++)
+		is_whole = block->scores[column][i] >= NO_SCORE && block->scores[column][i] <= MAX_SCORE;
+	if (!is_whole)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("a block of scores does not have %d entries", SCORES_A_BLOCK),
-						errhint("Was the table rating_score edited? Empty it, and refresh with full_build => true.")));
-	memcpy(block->scores[column], ARR_DATA_PTR(stored), sizeof(block->scores[column]));
+						errmsg("a block of scores does not have %d entries from %d to %d",
+							   SCORES_A_BLOCK, NO_SCORE, MAX_SCORE)));
 }
 
 /* The blocks to begin with: rows of (block int, int[], int[], int[]). */
@@ -126,7 +134,8 @@ read_blocks(Scores *scores, const char *query)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
 		bool		isnull;
-		ScoreBlock *block = block_at(scores, DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull)));
+		Datum		number = SPI_getbinval(row, desc, 1, &isnull);
+		ScoreBlock *block = block_at(scores, isnull ? -1 : DatumGetInt32(number));
 
 		CHECK_FOR_INTERRUPTS();
 		for (int c = 0; c < SCORE_COLUMNS; c++)
@@ -148,7 +157,7 @@ read_blocks(Scores *scores, const char *query)
  * free_place: a query of one bigint, the first place that nobody has.  Lives in
  * the current memory context; uses SPI, which must be connected.
  * Errors: invalid_parameter_value, datatype_mismatch for other queries,
- * data_corrupted for blocks of another length.
+ * data_corrupted for blocks that are none.
  */
 Scores *
 scores_begin(const char *blocks, const char *free_place)
@@ -186,7 +195,8 @@ scores_check(Scores *scores, TupleDesc desc)
 /*
  * scores_take: pack the scores of a row; and keep the row in the store, with
  * its place, if it differs.  Only a row that differs may have no place yet.
- * Error: null_value_not_allowed for anything else that is NULL.
+ * Errors: data_corrupted for a place that cannot be, or that another row has,
+ * null_value_not_allowed for scores that are NULL.
  */
 void
 scores_take(Scores *scores, TupleTableSlot *row, Tuplestorestate *rows)
@@ -198,11 +208,18 @@ scores_take(Scores *scores, TupleTableSlot *row, Tuplestorestate *rows)
 
 	slot_getsomeattrs(row, ROW_COLUMNS);
 	for (int c = 0; c < ROW_COLUMNS; c++)
-		if (nulls[c] && !(c == ROW_PLACE && DatumGetBool(values[ROW_DIFFERS])))
+		if (nulls[c] && c != ROW_PLACE)
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 							errmsg("column %d of a row whose scores are packed is NULL", c + 1)));
+	if (nulls[ROW_PLACE] && !DatumGetBool(values[ROW_DIFFERS]))
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("a rating has no place for its scores")));
 	place = nulls[ROW_PLACE] ? scores->next_place++ : DatumGetInt32(values[ROW_PLACE]);
 	block = block_at(scores, place < 0 ? -1 : place / SCORES_A_BLOCK);
+	if (block->is_taken[place % SCORES_A_BLOCK])
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("two ratings have their scores in place %lld", (long long) place)));
+	block->is_taken[place % SCORES_A_BLOCK] = true;
 	for (int c = 0; c < SCORE_COLUMNS; c++)
 		block->scores[c][place % SCORES_A_BLOCK] = DatumGetInt32(values[ROW_SCORE + c]);
 	if (!DatumGetBool(values[ROW_DIFFERS]))

@@ -276,6 +276,8 @@ read_step(Datum value, int n)
 	bool		nulls[STEP_COLUMNS];
 	char	   *texts[STEP_COLUMNS];
 
+	if (desc->natts != STEP_COLUMNS)
+		elog(ERROR, "a step has %d columns", desc->natts);
 	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
 	tuple.t_data = row;
 	heap_deform_tuple(&tuple, desc, values, nulls);
