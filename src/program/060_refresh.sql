@@ -387,6 +387,7 @@ DECLARE
     shares_tables text := current_setting('enable_parallel_hash');
     measured bigint;
     published bigint;
+    written bigint;
     problem text;
 BEGIN
     EXECUTE format('SELECT run.customers FROM %I.run WHERE run.run_id = $1', schema) INTO measured USING run_id;
@@ -422,9 +423,12 @@ BEGIN
     PERFORM customer_tier.keep_distribution(schema, run_id);
     EXECUTE format('SELECT run.customers FROM %I.run WHERE run.run_id = $1', schema) INTO published USING run_id;
     IF s.customers_name IS NOT NULL OR published <> measured THEN
+        written := changed;
         SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
           FROM customer_tier.publish_rows(schema, as_of, run_id, customer_tier.gone_query(schema, as_of), NULL, false, changed, upgrades, downgrades, coming_downgrades) AS p;
-        PERFORM customer_tier.keep_distribution(schema, run_id);
+        IF changed > written THEN
+            PERFORM customer_tier.keep_distribution(schema, run_id);
+        END IF;
     END IF;
     EXECUTE format('DELETE FROM %I.changed', schema);
     -- It may have seemed so before models were fitted and scales measured.
