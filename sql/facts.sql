@@ -53,6 +53,7 @@ WITH given AS (
         ('trend', (f).trend, CASE WHEN last > 0 OR before > 0 THEN
             ((greatest(last, 0) * 10::numeric ^ (f).decimals)::float8 - (greatest(before, 0) * 10::numeric ^ (f).decimals)::float8)
             / ((greatest(last, 0) * 10::numeric ^ (f).decimals)::float8 + (greatest(before, 0) * 10::numeric ^ (f).decimals)::float8) END),
+        ('refund_rate()', refund_rate(revenue(history, as_of), refunded(history, as_of)), CASE WHEN history IS NOT NULL THEN (f).refund_rate END),
         ('growth()', growth(history, as_of, coalesce(window_days, 365)), (f).trend),
         ('regularity()', regularity(history, as_of), CASE WHEN (b).frequency >= 2 THEN exp((b).litt / (b).frequency) / ((b).recency / (b).frequency) END)
       ) AS c (name, got, expected)

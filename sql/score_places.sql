@@ -6,7 +6,7 @@ CREATE INDEX ON orders (customer_id);
 SELECT customer_tier.create_program('shop', 'orders', 'customer_id', 'at', 'amount', tracking => 'triggers', purchase_model => 'none');
 UPDATE shop.scorecard SET frozen_scale = true;
 CREATE VIEW state AS
-SELECT run.as_of, run.is_repeat, run.is_partial, run.changed,
+SELECT run.as_of, run.is_repeat, run.is_partial, run.keeps_numbers AS keeps, run.changed,
        (SELECT count(*) FROM shop.scored_rating AS s WHERE s.score IS NOT NULL) = run.buyers AS all_have_scores,
        (SELECT count(*) FROM shop.ratings AS s FULL JOIN shop.rate(run.as_of, run.run_id) AS r USING (customer_id)
          WHERE (s.score, s.score_to_next_tier, s.score_to_stay, s.grade, s.tier) IS DISTINCT FROM (r.score, r.score_to_next_tier, r.score_to_stay, r.grade, r.tier)) AS wrong,
@@ -68,13 +68,24 @@ INSERT INTO orders VALUES (1002, '2024-12-06', 50);
 CALL customer_tier.refresh('shop', '2024-12-06');
 TABLE state;
 
+-- ratings are gone, or are of nobody, where nobody else's history is read
+DELETE FROM shop.rating WHERE customer_id IN (9, 10);
+INSERT INTO orders VALUES (10, '2024-12-06', 50);
+CALL customer_tier.refresh('shop', '2024-12-07');
+TABLE state;
+INSERT INTO shop.rating (customer_id, place, orders, purchase_days, revenue, refunded, lifecycle_stage, tier, tier_rank, tier_since, tier_reason, coverage)
+SELECT 9999, 1200, 1, 1, 1, 0, 'new', tier, tier_rank, tier_since, tier_reason, 1 FROM shop.rating WHERE customer_id = 12;
+CALL customer_tier.refresh('shop', '2024-12-08');
+SELECT count(*) AS ratings, (SELECT buyers FROM shop.run WHERE is_current) AS buyers FROM shop.rating;
+TABLE state;
+
 -- who leaves takes his entry along
 DELETE FROM orders WHERE customer_id IN (1001, 1002, 6);
-CALL customer_tier.refresh('shop', '2024-12-06');
+CALL customer_tier.refresh('shop', '2024-12-08');
 SELECT count(*) AS entries, (SELECT buyers FROM shop.run WHERE is_current) AS buyers FROM shop.rating_score, unnest(score) AS s WHERE s >= 0;
 TABLE state;
 DELETE FROM orders;
-CALL customer_tier.refresh('shop', '2024-12-07');
+CALL customer_tier.refresh('shop', '2024-12-09');
 SELECT (SELECT count(*) FROM shop.rating) AS ratings, (SELECT count(*) FROM shop.rating_score) AS blocks, next_place, score_blocks FROM shop.run WHERE is_current;
 DROP VIEW state;
 SELECT customer_tier.drop_program('shop');

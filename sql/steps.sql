@@ -85,6 +85,8 @@ SELECT pack('VALUES (true, 1, 1, 1, 1, 1)', 'DELETE FROM packed');
 SELECT pack('VALUES (true, 1, 1, 1, 1, 1)', NULL, 'SELECT CAST(NULL AS bigint)');
 SELECT pack('VALUES (true, NULL::int, 1, 1, 1, 1)', NULL, 'SELECT CAST(9e18 AS bigint)');
 SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('DELETE FROM packed', NULL, NULL, 'scores', NULL, 'SELECT CAST(0 AS bigint)')]);
+SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('SELECT true, n, 1, 1, 1 FROM generate_series(1, 9) AS n', 'rows', NULL, 'scores', NULL, 'SELECT CAST(0 AS bigint)', customers => c)]) FROM unnest('{9,NULL}'::bigint[]) AS c;
+SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('SELECT true, n, 1, 1, 1 FROM generate_series(1, 9) AS n', 'rows', NULL, 'scores', NULL, 'SELECT CAST(0 AS bigint)', customers => 10)]);
 SELECT customer_tier.execute_steps(ARRAY[customer_tier.step('SELECT 1', 'same', NULL, 'same', NULL, 'SELECT CAST(0 AS bigint)')]);
 \set SHOW_CONTEXT errors
 DROP VIEW unpacked;

@@ -122,6 +122,10 @@ RETURNS double precision LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PA
 COMMENT ON FUNCTION customer_tier.growth(customer_tier.purchase_history, date, int) IS
     'growth of the revenue from one window of days to the next, the one that ends with as_of: (last - before) / (last + before), -1 to 1; an amount below 0 after refunds counts as 0, and both 0 give NULL';
 
+CREATE FUNCTION customer_tier.goes_beyond(history customer_tier.purchase_history, day date)
+RETURNS boolean LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'history_goes_beyond';
+COMMENT ON FUNCTION customer_tier.goes_beyond(customer_tier.purchase_history, date) IS 'internal: whether the history has an order or a refund of a later day';
+
 CREATE FUNCTION customer_tier.regularity(history customer_tier.purchase_history, as_of date) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'history_regularity' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION customer_tier.regularity(customer_tier.purchase_history, date) IS
@@ -182,6 +186,10 @@ COMMENT ON FUNCTION customer_tier.facts_refunded(customer_tier.facts) IS 'intern
 CREATE FUNCTION customer_tier.facts_average_order(facts customer_tier.facts) RETURNS numeric
 	AS 'MODULE_PATHNAME', 'facts_average_order' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION customer_tier.facts_average_order(customer_tier.facts) IS 'internal: revenue / orders of a row of facts(), in currency units; NULL without an order, and when no bigint held the revenue';
+
+CREATE FUNCTION customer_tier.refund_rate(revenue numeric, refunded numeric) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'refund_rate_of_amounts' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION customer_tier.refund_rate(numeric, numeric) IS 'internal: share of the refunds in the amount of all orders, of the revenue net of refunds and the refunds of features(), to the last digit as there; NULL when that amount is 0';
 
 CREATE FUNCTION customer_tier.nearest_double(value numeric) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'nearest_double' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

@@ -26,6 +26,7 @@ PG_FUNCTION_INFO_V1(history_facts);
 PG_FUNCTION_INFO_V1(facts_revenue);
 PG_FUNCTION_INFO_V1(facts_refunded);
 PG_FUNCTION_INFO_V1(facts_average_order);
+PG_FUNCTION_INFO_V1(refund_rate_of_amounts);
 PG_FUNCTION_INFO_V1(history_features);
 PG_FUNCTION_INFO_V1(history_growth);
 PG_FUNCTION_INFO_V1(history_regularity);
@@ -412,6 +413,52 @@ facts_average_order(PG_FUNCTION_ARGS)
 	if (!read_amounts(&amounts, PG_GETARG_HEAPTUPLEHEADER(0), REVENUE) || amounts.orders <= 0)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(average_order(amounts.units, amounts.decimals, amounts.orders));
+}
+
+/* An argument that is an amount as features() gives it. */
+static Amount
+amount_argument(FunctionCallInfo fcinfo, int argument)
+{
+	Amount		amount;
+
+	if (amount_from_numeric((struct varlena *) PG_GETARG_VARLENA_PP(argument), &amount) != AMOUNT_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("an amount is not one of a purchase history")));
+	return amount;
+}
+
+/* An amount in units of 10^-scale; what is smaller is cut off. */
+static amount128
+amount_units(Amount amount, int scale)
+{
+	if (amount.scale <= scale)
+		return amount_rescale(amount.units, amount.scale, scale);
+	return amount.units / power_of_ten[amount.scale - scale];
+}
+
+/*
+ * refund_rate(revenue, refunded) -> float8: of amounts that features() gave,
+ * which have the decimals of their history, the refund rate that it gave.
+ * Error: numeric_value_out_of_range for amounts no history has.
+ */
+Datum
+refund_rate_of_amounts(PG_FUNCTION_ARGS)
+{
+	Amount		revenue = amount_argument(fcinfo, 0);
+	Amount		refunded = amount_argument(fcinfo, 1);
+	Facts		facts = {.scale = revenue.scale, .revenue = revenue.units};
+	float8		rate;
+
+	if (refunded.units != 0)
+	{
+		facts.scale = Min(DatumGetInt32(DirectFunctionCall1(numeric_scale, PG_GETARG_DATUM(1))), HISTORY_MAX_SCALE);
+		facts.revenue = amount_units(revenue, facts.scale);
+		facts.refunded = amount_units(refunded, facts.scale);
+	}
+	if (!refund_rate(&facts, &rate))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(rate);
 }
 
 /*

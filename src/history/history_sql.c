@@ -25,6 +25,7 @@ PG_FUNCTION_INFO_V1(history_revenue);
 PG_FUNCTION_INFO_V1(history_refunded);
 PG_FUNCTION_INFO_V1(history_first_day);
 PG_FUNCTION_INFO_V1(history_last_day);
+PG_FUNCTION_INFO_V1(history_goes_beyond);
 PG_FUNCTION_INFO_V1(history_through);
 PG_FUNCTION_INFO_V1(history_within);
 PG_FUNCTION_INFO_V1(history_add);
@@ -132,6 +133,21 @@ history_last_day(PG_FUNCTION_ARGS)
 	if (sums.purchase_days == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_DATEADT(sums.last_day);
+}
+
+/* goes_beyond(history, day): whether anything, also a refund, is of a later day. */
+Datum
+history_goes_beyond(PG_FUNCTION_ARGS)
+{
+	DateADT		day = PG_GETARG_DATEADT(1);
+	HistoryReader reader;
+	DayEntry	entry;
+
+	history_reader_init(&reader, PG_GETARG_HISTORY(0));
+	while (history_reader_next(&reader, &entry))
+		if (entry.day > day)
+			PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(false);
 }
 
 /* ---- parts and sums of histories ---- */

@@ -47,9 +47,10 @@ CREATE TYPE customer_tier.program_settings AS (
     what_if jsonb,
     part text,
     is_distributed boolean,
+    keeps_numbers boolean,
     predictions text[]
 );
-COMMENT ON TYPE customer_tier.program_settings IS 'the settings of a program: the one row of <schema>.settings, whose columns explain themselves; the schema; changes of tiers, policy and scorecard that are tried out (NULL = none); which part of a query is compiled: constants, what a run knows once; rows, the rest, with the constants as parameters; NULL = all of it; whether histories and ratings are on the workers of Citus; and which predictions are made (NULL = all)';
+COMMENT ON TYPE customer_tier.program_settings IS 'the settings of a program: the one row of <schema>.settings, whose columns explain themselves; the schema; changes of tiers, policy and scorecard that are tried out (NULL = none); which part of a query is compiled: constants, what a run knows once; rows, the rest, with the constants as parameters; NULL = all of it; whether histories and ratings are on the workers of Citus; whether everybody comes with his rating, which has the numbers of who is not in <schema>.changed; and which predictions are made (NULL = all)';
 
 CREATE FUNCTION customer_tier.program_settings(schema name) RETURNS customer_tier.program_settings
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

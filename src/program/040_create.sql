@@ -1,7 +1,7 @@
 -- Making, adopting and dropping a program.  Everything it is lives in its own
 -- schema, as plain tables that belong to their owner and not to the extension:
--- they are dumped, restored and granted like any table.  Only the columns
--- history.history and history.profit have a type of ours, and no view depends on
+-- they are dumped, restored and granted like any table.  Only the columns history
+-- and profit, of history and changed, have a type of ours, and no view depends on
 -- a function of ours, so that the ratings stay readable when the extension is
 -- dropped: all but the predictions, see 043_predictions.sql.
 
@@ -26,7 +26,7 @@ COMMENT ON COLUMN %1$I.history.bad_rows IS 'bad rows among them, left out; NULL 
 CREATE TABLE %1$I.changed (
     customer_id %2$s PRIMARY KEY
 );
-COMMENT ON TABLE %1$I.changed IS 'customers whose histories the refresh under way changed, if only they have to be rated; empty otherwise';
+COMMENT ON TABLE %1$I.changed IS 'customers whose histories the refresh under way changed, with these, if it need not look at all others; empty otherwise';
 COMMENT ON COLUMN %1$I.changed.customer_id IS 'customer key, as in the source';
 
 CREATE TABLE %1$I.segment (
@@ -55,6 +55,9 @@ CREATE TABLE %1$I.run (
     rows_scanned bigint,
     is_repeat boolean NOT NULL DEFAULT false,
     is_partial boolean NOT NULL DEFAULT false,
+    keeps_numbers boolean NOT NULL DEFAULT false,
+    has_later boolean,
+    version text,
     configuration text,
     histories_changed bigint,
     rows_read bigint,
@@ -119,6 +122,9 @@ COMMENT ON COLUMN %1$I.run.build_reason IS 'why';
 COMMENT ON COLUMN %1$I.run.rows_scanned IS 'rows of the source that this run read';
 COMMENT ON COLUMN %1$I.run.is_repeat IS 'whether nothing was new since the run before, so that its scales and ratings were kept as they are';
 COMMENT ON COLUMN %1$I.run.is_partial IS 'whether only customers whose histories changed were rated, because on frozen scales nobody else could move since the run before, which was as of the same day';
+COMMENT ON COLUMN %1$I.run.keeps_numbers IS 'whether orders, revenue and so on of everybody whose history had not changed were taken from the ratings and not counted again';
+COMMENT ON COLUMN %1$I.run.has_later IS 'whether any history had an order or a refund after as_of; NULL = nobody looked';
+COMMENT ON COLUMN %1$I.run.version IS 'version of customer_tier that made it';
 COMMENT ON COLUMN %1$I.run.configuration IS 'a hash of everything besides orders and day that the ratings depend on';
 COMMENT ON COLUMN %1$I.run.histories_changed IS 'histories inserted, updated or deleted';
 COMMENT ON COLUMN %1$I.run.rows_read IS 'rows of the source, whether this run read them or an earlier one';
@@ -177,6 +183,7 @@ COMMENT ON SEQUENCE %1$I.progress_finish IS 'when it will probably be finished, 
 
 CREATE TABLE %1$I.rating (
     customer_id %2$s PRIMARY KEY,
+    place int NOT NULL,
     first_day date,
     last_day date,
     orders bigint NOT NULL,
@@ -207,8 +214,7 @@ CREATE TABLE %1$I.rating (
     down_since date,
     state_before text,
     coverage numeric(5,4) NOT NULL,
-    outside_values float8[],
-    place int NOT NULL
+    outside_values float8[]
 ) WITH (fillfactor = 80);
 COMMENT ON COLUMN %1$I.rating.repeat_mean IS 'mean net amount of the purchase days after the first, in currency units, 0 when there is none: what models of spend read, see customer_tier.btyd(); NULL for a prospect';
 COMMENT ON COLUMN %1$I.rating.margin IS 'share of the revenue that was earned, as clv counts it; NULL without a margin column (settings): that of the run';

@@ -60,6 +60,7 @@ DECLARE
     key_type text;
     equality text;
     rating_row text;
+    missing record;
 BEGIN
     SELECT * INTO key_column FROM customer_tier.relation_column(history, 'customer_id');
     key_type := key_column.type;    -- functions know no length
@@ -68,16 +69,14 @@ BEGIN
     equality := customer_tier.key_equality(key_column.base_type);
 
     -- DROP EXTENSION ... CASCADE takes these columns; the next refresh fills them.
-    IF NOT EXISTS (SELECT FROM customer_tier.relation_column(history, 'history')) THEN
-        EXECUTE format('ALTER TABLE %I.history ADD COLUMN history customer_tier.purchase_history', schema);
-        EXECUTE format('COMMENT ON COLUMN %I.history.history IS %L', schema,
-                       'orders and amount of every day with a purchase; read it with customer_tier.days, orders, revenue, rfm, btyd ...');
-    END IF;
-    IF NOT EXISTS (SELECT FROM customer_tier.relation_column(history, 'profit')) THEN
-        EXECUTE format('ALTER TABLE %I.history ADD COLUMN profit customer_tier.purchase_history', schema);
-        EXECUTE format('COMMENT ON COLUMN %I.history.profit IS %L', schema,
-                       'what was earned: each amount times its margin, rounded to 6 decimals, by day; customer_tier.revenue(profit, as_of) sums it; NULL without a margin column (settings)');
-    END IF;
+    FOR missing IN SELECT r.relation, c.name, c.explanation
+                     FROM unnest('{history,changed}'::name[]) AS r (relation),
+                          (VALUES ('history', 'orders and amount of every day with a purchase; read it with customer_tier.days, orders, revenue, rfm, btyd ...'),
+                                  ('profit', 'what was earned: each amount times its margin, rounded to 6 decimals, by day; customer_tier.revenue(profit, as_of) sums it; NULL without a margin column (settings)')) AS c (name, explanation)
+                    WHERE NOT EXISTS (SELECT FROM customer_tier.relation_column(format('%I.%I', schema, r.relation)::regclass, c.name)) LOOP
+        EXECUTE format('ALTER TABLE %I.%I ADD COLUMN %I customer_tier.purchase_history', schema, missing.relation, missing.name);
+        EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', schema, missing.relation, missing.name, missing.explanation);
+    END LOOP;
 
     -- Without its source a program can still rate what it has.
     IF NOT EXISTS (SELECT FROM customer_tier.settings_problems(s)) THEN
@@ -170,12 +169,14 @@ $query$SELECT %1$s.*,
 $$;
 COMMENT ON FUNCTION customer_tier.computed_once(customer_tier.program_settings, text, text, text) IS 'internal: the query for all columns of one item of FROM, own, and for columns made of them that are worked out once a row, however often they are used';
 
-CREATE FUNCTION customer_tier.everyone_query(schema name, s customer_tier.program_settings, as_of text, run_id text, output text, only_changed boolean DEFAULT false) RETURNS text
+CREATE FUNCTION customer_tier.everyone_query(schema name, s customer_tier.program_settings, as_of text, run_id text, output text, whose text DEFAULT 'everybody') RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     key_type text := (SELECT c.type::text FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id') c);
-    people text := customer_tier.people(schema, s, as_of, only_changed);
+    people text;
 BEGIN
+    s.keeps_numbers := whose = 'kept';
+    people := customer_tier.people(schema, s, as_of, whose);
     s.part := CASE output WHEN 'changes' THEN 'rows' WHEN 'constants' THEN 'constants' END;
     IF output <> 'ratings' THEN
         s.predictions := customer_tier.needed_predictions(schema, s, true);
@@ -185,24 +186,64 @@ BEGIN
         CASE output WHEN 'constants' THEN customer_tier.points_ctes(schema, s, key_type, people, as_of, run_id) || ', ' ELSE '' END);
 END
 $$;
-COMMENT ON FUNCTION customer_tier.everyone_query(name, customer_tier.program_settings, text, text, text, boolean) IS 'internal: the query that rates everybody, or with only_changed those in <schema>.changed, with output changes beside what is published and with the run_constants() as parameters; or with output constants these, with places or inputs what tiers are decided by';
+COMMENT ON FUNCTION customer_tier.everyone_query(name, customer_tier.program_settings, text, text, text, text) IS 'internal: the query that rates everybody, or those of people(), with output changes beside what is published and with the run_constants() as parameters; or with output constants these, with places or inputs what tiers are decided by';
 
-CREATE FUNCTION customer_tier.people(schema name, s customer_tier.program_settings, as_of text, only_changed boolean DEFAULT false) RETURNS text
+CREATE FUNCTION customer_tier.people(schema name, s customer_tier.program_settings, as_of text, whose text DEFAULT 'everybody') RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     key_column record;
     equality text;
+    features text;
 BEGIN
-    IF NOT s.is_distributed AND NOT only_changed THEN
+    IF whose = 'everybody' AND NOT s.is_distributed THEN
         RETURN format('%I.features(%s)', schema, as_of);
     END IF;
     SELECT * INTO key_column FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id');
     equality := customer_tier.key_equality(key_column.base_type);
-    RETURN format('(%s)', customer_tier.features_query(schema, s, key_column.type::text, equality, key_column.collate_clause,
-        CASE WHEN only_changed THEN format('(SELECT kept.* FROM %1$I.changed JOIN %1$I.history AS kept ON kept.customer_id %2$s changed.customer_id)', schema, equality) END, as_of));
+    features := customer_tier.features_query(schema, s, key_column.type::text, equality, key_column.collate_clause,
+        CASE WHEN whose <> 'everybody' THEN format('%I.changed', schema) END, as_of);
+    RETURN format('(%s)', CASE WHEN whose = 'kept' THEN customer_tier.kept_features_query(schema, s, features, equality, as_of) ELSE features END);
 END
 $$;
-COMMENT ON FUNCTION customer_tier.people(name, customer_tier.program_settings, text, boolean) IS 'internal: features() as an item of FROM: a call; or its query where Citus has to see the tables, or for those in <schema>.changed';
+COMMENT ON FUNCTION customer_tier.people(name, customer_tier.program_settings, text, text) IS 'internal: features() as an item of FROM: a call, or its query where Citus has to see the tables; or, where whose is changed, that of those in <schema>.changed, or where it is kept, that of these and of everybody else by their ratings, both with the rating_carried()';
+
+CREATE FUNCTION customer_tier.rating_carried(s customer_tier.program_settings) RETURNS name[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN s.is_distributed THEN '{}'::name[] ELSE '{place}' END || customer_tier.published_columns(s)
+$$;
+COMMENT ON FUNCTION customer_tier.rating_carried(customer_tier.program_settings) IS 'internal: the columns of <schema>.rating that go along, with the prefix kept_, where what is rated is compared with what is published';
+
+CREATE FUNCTION customer_tier.kept_features_query(schema name, s customer_tier.program_settings, features text, equality text, as_of text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- To the last digit what features_query() makes of the histories; and nothing
+    -- has to be joined with the ratings any more, which is most of what is saved.
+    SELECT format(
+$query$
+    SELECT features.*, %7$s
+      FROM %6$s AS features
+      LEFT JOIN %1$I.rating AS kept ON kept.customer_id %2$s features.customer_id
+    UNION ALL
+    SELECT kept.customer_id, kept.first_day, kept.last_day, %3$s - kept.last_day AS recency_days,
+           kept.orders, kept.purchase_days, kept.revenue, kept.refunded, kept.average_order,
+           CAST(kept.orders AS double precision) AS frequency,
+           customer_tier.nearest_double(%4$s) AS monetary,
+           CAST(CASE WHEN kept.orders > 0 THEN kept.purchase_days - 1 END AS double precision) AS repeats,
+           (kept.last_day - kept.first_day) / CAST(7 AS double precision) AS last_at,
+           (%3$s - kept.first_day) / CAST(7 AS double precision) AS age,
+           kept.repeat_mean,
+           CAST(%5$s AS double precision) AS margin,
+           CAST(NULL AS double precision) AS regularity,
+           CAST(NULL AS double precision) AS trend,
+           customer_tier.refund_rate(kept.revenue, kept.refunded) AS refund_rate,
+           CAST(NULL AS customer_tier.purchase_history) AS history,
+           %7$s
+      FROM %1$I.rating AS kept
+     WHERE NOT EXISTS (SELECT FROM %1$I.changed WHERE changed.customer_id %2$s kept.customer_id)
+$query$, schema, equality, as_of,
+        CASE s.monetary WHEN 'average_order' THEN 'CASE WHEN kept.orders > 0 THEN kept.average_order ELSE 0 END' ELSE 'kept.revenue' END, s.margin, features,
+        (SELECT string_agg(format('kept.%I AS %I', c, 'kept_' || c), ', ' ORDER BY n) FROM unnest(customer_tier.rating_carried(s)) WITH ORDINALITY AS u (c, n)))
+$$;
+COMMENT ON FUNCTION customer_tier.kept_features_query(name, customer_tier.program_settings, text, text, text) IS 'internal: the query for what features() says, made of that for customers in <schema>.changed, and of the ratings of everybody else; with the rating_carried()';
 
 CREATE FUNCTION customer_tier.features_query(schema name, s customer_tier.program_settings, key_type text, equality text, collate_clause text,
     histories text DEFAULT NULL, as_of text DEFAULT 'features.as_of', one_key text DEFAULT NULL) RETURNS text

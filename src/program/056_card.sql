@@ -405,7 +405,7 @@ $query$
                 WHEN array_position(valued.dimension_values, NULL) IS NULL THEN 1.0000
                 ELSE round(CAST((%3$s) / %4$s AS numeric), 4) END AS coverage,
            %5$s AS is_rated,
-           valued.repeat_mean, valued.margin, valued.history
+           valued.repeat_mean, valued.margin, valued.history%6$s
       FROM valued
 $query$,
         customer_tier.points_ctes(schema, s, key_type, people, as_of, run_id, one_key, published),
@@ -430,7 +430,8 @@ $query$,
         (SELECT string_agg(format('CASE WHEN valued.dimension_values[%s] IS NOT NULL THEN CAST(%s AS double precision) ELSE 0 END', c.n, c.weight), ' + ' ORDER BY c.n) FROM customer_tier.card(schema, s.what_if) c),
         (SELECT coalesce(nullif(sum(c.weight), 0), 1) FROM customer_tier.card(schema, s.what_if) c),
         coalesce((SELECT 'valued.orders > 0 AND ' || string_agg(format('valued.dimension_values[%s] IS NOT NULL', c.n), ' AND ' ORDER BY c.n)
-                    FROM customer_tier.card(schema, s.what_if) c WHERE c.missing = 'no_rating'), 'valued.orders > 0'));
+                    FROM customer_tier.card(schema, s.what_if) c WHERE c.missing = 'no_rating'), 'valued.orders > 0'),
+        CASE WHEN s.keeps_numbers THEN (SELECT string_agg(format(', valued.%I', 'kept_' || c), '' ORDER BY n) FROM unnest(customer_tier.rating_carried(s)) WITH ORDINALITY AS u (c, n)) ELSE '' END);
 END
 $$;
 COMMENT ON FUNCTION customer_tier.points_query(name, customer_tier.program_settings, text, text, text, text, text, text) IS 'internal: body of <schema>.points';

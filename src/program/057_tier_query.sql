@@ -22,7 +22,7 @@ DECLARE
     has_limits boolean := customer_tier.program_has_limits(schema, terms);
     with_kept boolean := output = 'changes';    -- what is published goes along
     has_overrides boolean := true;
-    columns name[];     -- of what is published, that go along
+    columns name[] := '{}';     -- of what is published, that go along from here on
     stood text;         -- the state until now, of published columns with a prefix
     -- of a row of some name: what is stored of margins, and of relations
     margin text := CASE WHEN s.margin_column IS NULL THEN 'CAST(NULL AS numeric)' ELSE 'CAST(%1$s.margin AS numeric)' END;
@@ -35,9 +35,9 @@ DECLARE
 BEGIN
     SELECT * INTO key_column FROM customer_tier.relation_column(format('%I.history', schema)::regclass, 'customer_id');
     equality := customer_tier.key_equality(key_column.base_type);
-    columns := CASE WHEN NOT with_kept THEN '{}'::name[]
-                    WHEN s.is_distributed THEN customer_tier.published_columns(s)
-                    ELSE '{place}' || customer_tier.published_columns(s) END;
+    IF with_kept AND s.keeps_numbers IS NOT TRUE THEN
+        columns := customer_tier.rating_carried(s);
+    END IF;
     stood := format(
 $query$CASE WHEN %%1$stier IS NULL OR %1$s IS NOT TRUE THEN NULL
                     WHEN %2$s AND %%1$stier_since = %3$s AND %%1$sprevious_tier IS NULL THEN NULL
@@ -91,15 +91,14 @@ $query$SELECT CAST(one.override->>0 AS %s)%s AS customer_id, one.override->>1 AS
 $query$standing AS (
         SELECT ranked.*, %5$s,
                %4$s AS stood%1$s
-          FROM ranked
-          LEFT JOIN %2$I.rating AS kept
-            ON kept.customer_id %3$s ranked.customer_id%6$s
+          FROM ranked%2$s%3$s
     )$query$,
             coalesce((SELECT string_agg(format(', kept.%I AS %I', c, 'kept_' || c), '') FROM unnest(columns) AS c), ''),
-            schema, equality, format(stood, 'kept.'),
+            CASE WHEN s.keeps_numbers THEN '' ELSE format(E'\n          LEFT JOIN %I.rating AS kept\n            ON kept.customer_id %s ranked.customer_id', schema, equality) END,
+            CASE WHEN has_overrides THEN format(E'\n          LEFT JOIN decided\n            ON decided.customer_id %s ranked.customer_id', equality) ELSE '' END,
+            format(stood, CASE WHEN s.keeps_numbers THEN 'ranked.kept_' ELSE 'kept.' END),
             CASE WHEN has_overrides THEN 'decided.tier AS override_tier, decided.lock AS override_lock, decided.set_by AS override_by'
-                 ELSE 'CAST(NULL AS text) AS override_tier, CAST(NULL AS boolean) AS override_lock, CAST(NULL AS text) AS override_by' END,
-            CASE WHEN has_overrides THEN format(E'\n          LEFT JOIN decided\n            ON decided.customer_id %s ranked.customer_id', equality) ELSE '' END) || format(
+                 ELSE 'CAST(NULL AS text) AS override_tier, CAST(NULL AS boolean) AS override_lock, CAST(NULL AS text) AS override_by' END) || format(
 $query$measured AS (
         -- %s
         SELECT standing.*,

@@ -217,7 +217,7 @@ DECLARE
 BEGIN
     -- How many there are and how the scores lie, for score_drift(); read by
     -- statements of their own, which may be parallel.
-    EXECUTE format('SELECT count(*) AS customers, count(*) FILTER (WHERE rating.segment = ''prospects'') AS prospects, %s AS next_place FROM %I.rating',
+    EXECUTE format('SELECT count(*) AS customers, count(*) FILTER (WHERE rating.orders = 0) AS prospects, %s AS next_place FROM %I.rating',
                    CASE WHEN s.is_distributed THEN 'CAST(NULL AS bigint)' ELSE 'max(CAST(rating.place AS bigint)) + 1' END, schema) INTO rated;
     EXECUTE format('SELECT customer_tier.percentile_scale(rated.score) AS distribution, customer_tier.scale_stats(rated.score) AS stats FROM (%s) AS rated',
                    customer_tier.scores_query(s)) INTO scores;

@@ -6,6 +6,10 @@
 --
 -- Of that day on frozen scales nobody can move but customers whose histories
 -- changed: it rates only these (is_partial).
+--
+-- Of any later day a customer whose history has not changed, and who has nothing
+-- in it after the day that was rated, has the same orders, revenue and so on as
+-- his rating has: he is rated from that (keeps_numbers).
 
 CREATE FUNCTION customer_tier.configuration(schema name) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' SET extra_float_digits = 1 SET TimeZone = 'UTC' AS $$
@@ -108,7 +112,7 @@ $query$
        SET (%2$s) = (SELECT %2$s FROM %1$I.run AS current WHERE current.is_current)
      WHERE run.run_id = $1
 $query$, schema, 'scores, customers, prospects, buyers, newest_day, latest_day, r_cuts, f_cuts, m_cuts, compare, combination, combination_scale, grades, grade_shares, grade_cuts, '
-                 'has_scales, is_replay, next_place, score_blocks, score_distribution, score_deciles, score_decile_counts, tier_places, purchase_model_id, spend_model_id, model_problem, '
+                 'has_scales, is_replay, has_later, next_place, score_blocks, score_distribution, score_deciles, score_decile_counts, tier_places, purchase_model_id, spend_model_id, model_problem, '
                  'rated_as_of, churn_days, horizon_days, annual_discount, margin') USING run_id;
     EXECUTE format('UPDATE %1$I.run SET is_frozen = (SELECT scorecard.frozen_scale FROM %1$I.scorecard) WHERE run.run_id = $1', schema) USING run_id;
     columns := (SELECT string_agg(format('%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
@@ -121,3 +125,63 @@ $query$, schema, columns) USING run_id;
 END
 $$;
 COMMENT ON FUNCTION customer_tier.take_over_scales(name, bigint) IS 'internal: keep the cut points, scales and models of the published run for one that repeats it';
+
+CREATE FUNCTION customer_tier.may_keep_numbers(schema name, s customer_tier.program_settings, run_id bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    answer boolean;
+BEGIN
+    -- A rating has no windows, no profits, and not who is only in the customer
+    -- master; nor what it takes to know about regularity and growth.
+    IF s.is_distributed OR s.window_days IS NOT NULL OR s.margin_column IS NOT NULL OR s.customers_name IS NOT NULL
+       OR EXISTS (SELECT FROM customer_tier.card(schema) AS c WHERE c.value ~ '\.(history|regularity|trend)\M')
+       OR EXISTS (SELECT FROM unnest(customer_tier.compiled_measures(schema, NULL)) AS m (measure)
+                   WHERE customer_tier.measure_expression(schema, m.measure, 'standing', 'as_of') ~ '\.(history|regularity|trend)\M') THEN
+        RETURN false;
+    END IF;
+    EXECUTE format(
+$query$
+    SELECT EXISTS (SELECT FROM %1$I.run AS this, %1$I.run AS current
+                    WHERE this.run_id = $1 AND NOT this.full_build
+                      AND current.is_current AND current.rated_as_of <= this.as_of AND current.version = this.version)
+$query$, schema) INTO answer USING run_id;
+    RETURN answer;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.may_keep_numbers(name, customer_tier.program_settings, bigint) IS 'internal: whether a refresh can take the numbers of customers whose histories do not change from their ratings';
+
+CREATE FUNCTION customer_tier.note_numbers(schema name, run_id bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$
+DECLARE
+    looks boolean;
+    known boolean;      -- whether all will be known who have something to come
+    later text;
+    few bigint;
+BEGIN
+    EXECUTE format(
+$query$
+    SELECT current.rated_as_of < this.as_of AND current.has_later IS NOT FALSE, current.rated_as_of < this.as_of OR current.has_later IS FALSE,
+           format('customer_tier.goes_beyond(history.history, CAST(%%L AS date))', current.rated_as_of), current.customers / 10
+      FROM %1$I.run AS current, %1$I.run AS this
+     WHERE current.is_current AND this.run_id = $1
+$query$, schema) INTO looks, known, later, few USING run_id;
+    PERFORM customer_tier.execute_steps(ARRAY[
+        -- What was to come when they were rated has come for some.
+        customer_tier.step(format('SELECT history.customer_id, history.history, history.profit FROM %I.history WHERE %L AND %s', schema, looks, later), 'later'),
+        customer_tier.step(format('UPDATE %1$I.run SET keeps_numbers = (SELECT count(*) FROM later) + (SELECT count(*) FROM %1$I.changed) <= %2$s WHERE run.run_id = %3$s', schema, few, run_id)),
+        customer_tier.step(format('INSERT INTO %1$I.changed (customer_id, history, profit) SELECT later.* FROM later WHERE (SELECT run.keeps_numbers FROM %1$I.run WHERE run.run_id = %2$s) ON CONFLICT DO NOTHING', schema, run_id)),
+        customer_tier.step(format('UPDATE %1$I.run SET has_later = EXISTS (SELECT FROM %1$I.changed WHERE customer_tier.goes_beyond(changed.history, run.as_of)) WHERE run.run_id = %2$s AND run.keeps_numbers AND %3$L', schema, run_id, known))]);
+END
+$$;
+COMMENT ON FUNCTION customer_tier.note_numbers(name, bigint) IS 'internal: put customers with orders after the day that was rated into <schema>.changed, too, and decide whether the numbers of everybody else come from their ratings';
+
+CREATE FUNCTION customer_tier.whose_histories(schema name, run_id bigint) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    keeps_numbers boolean;
+BEGIN
+    EXECUTE format('SELECT run.keeps_numbers FROM %I.run WHERE run.run_id = $1', schema) INTO keeps_numbers USING run_id;
+    RETURN CASE WHEN customer_tier.is_partial(schema, run_id) THEN 'changed' WHEN keeps_numbers THEN 'kept' ELSE 'everybody' END;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.whose_histories(name, bigint) IS 'internal: whom a run rates, and from what: everybody from the histories; kept, the same, but customers outside of <schema>.changed from their ratings; changed, only customers in there';

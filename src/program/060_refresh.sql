@@ -23,8 +23,9 @@ BEGIN
             MESSAGE = format('time zone "%s" is not known (option "time_zone")', s.time_zone),
             HINT = 'Use a name of pg_timezone_names, such as Europe/Berlin or Asia/Shanghai.';
     END IF;
-    EXECUTE format('INSERT INTO %I.run (kind, status, as_of, as_of_is_default, started_at, pid, full_build)
-                    VALUES ($3, ''running'', $1, $2, clock_timestamp(), pg_backend_pid(), $4) RETURNING run_id', schema)
+    EXECUTE format('INSERT INTO %I.run (kind, status, as_of, as_of_is_default, started_at, pid, full_build, version)
+                    VALUES ($3, ''running'', $1, $2, clock_timestamp(), pg_backend_pid(), $4,
+                            (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = ''customer_tier'')) RETURNING run_id', schema)
         INTO run_id
         USING coalesce(as_of, timezone(s.time_zone, now())::date - 1), as_of IS NULL, kind, full_build;
     RETURN run_id;
@@ -131,7 +132,9 @@ DECLARE
     m record;
     bad_share text;
     what_is_bad text := customer_tier.bad_rows_are(s);
-    notes boolean := customer_tier.may_be_partial(schema, run_id);
+    may_be_partial boolean := customer_tier.may_be_partial(schema, run_id);
+    may_keep_numbers boolean := customer_tier.may_keep_numbers(schema, s, run_id);
+    notes boolean := may_be_partial OR may_keep_numbers;    -- whose histories change
 BEGIN
     SELECT * INTO plan FROM customer_tier.history_plan(schema, run_id);
     IF s.is_distributed THEN
@@ -168,7 +171,10 @@ BEGIN
         USING run_id, m.source_rows, m.bad_rows, plan.build, plan.reason, m.rows_read, m.changed;
     PERFORM customer_tier.check_gates(schema, run_id);
     PERFORM customer_tier.remember_build(schema, run_id, plan.build = 'full', to_jsonb(plan) || to_jsonb(m));
-    PERFORM customer_tier.note_repeat(schema, run_id, notes);
+    PERFORM customer_tier.note_repeat(schema, run_id, may_be_partial);
+    IF may_keep_numbers AND plan.build = 'changes' THEN
+        PERFORM customer_tier.note_numbers(schema, run_id);
+    END IF;
     PERFORM customer_tier.analyze_if_changed(format('%I.history', schema)::regclass, m.changed);
     IF notes THEN
         EXECUTE format('ANALYZE %I.changed', schema);
@@ -206,11 +212,11 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION customer_tier.difference_columns(customer_tier.program_settings) IS 'internal: the columns of difference_query and gone_query: the customer, whether the rating is new or is of nobody any more, where the customer stood, who moved him, and the rating; behind those of packed scores, where there are such';
 
-CREATE FUNCTION customer_tier.difference_query(schema name, as_of date, run_id bigint, only_changed boolean DEFAULT false) RETURNS text
+CREATE FUNCTION customer_tier.difference_query(schema name, as_of date, run_id bigint, whose text DEFAULT 'everybody') RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
-    SELECT customer_tier.everyone_query(schema, customer_tier.program_settings(schema), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'changes', only_changed)
+    SELECT customer_tier.everyone_query(schema, customer_tier.program_settings(schema), format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'changes', whose)
 $$;
-COMMENT ON FUNCTION customer_tier.difference_query(name, date, bigint, boolean) IS 'internal: the query for all ratings of a run, or with only_changed for those of customers in <schema>.changed, that differ from what is published, or are new, with the difference_columns(); where scores are packed with everybody''s scores before them (scores.c), and the rest NULL for who does not differ. Its parameters are the run_constants()';
+COMMENT ON FUNCTION customer_tier.difference_query(name, date, bigint, text) IS 'internal: the query for all ratings of a run, or those of people(), that differ from what is published, or are new, with the difference_columns(); where scores are packed with everybody''s scores before them (scores.c), and the rest NULL for who does not differ. Its parameters are the run_constants()';
 
 CREATE FUNCTION customer_tier.gone_query(schema name, as_of date) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
@@ -238,11 +244,12 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.gone_query(name, date) IS 'internal: the query for the published ratings of who is no customer any more, with the columns of difference_query()';
 
-CREATE FUNCTION customer_tier.publish_steps(schema name, as_of date, run_id bigint, rows_query text, constants text DEFAULT NULL, of_everyone boolean DEFAULT true) RETURNS customer_tier.step[]
+CREATE FUNCTION customer_tier.publish_steps(schema name, as_of date, run_id bigint, rows_query text, constants text DEFAULT NULL, whose text DEFAULT 'everybody', customers bigint DEFAULT NULL) RETURNS customer_tier.step[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
     -- Rows are kept by the steps, or on the workers of Citus in a table.
+    is_again boolean := coalesce(customer_tier.published_day(schema) = as_of, false);     -- or nothing can be of the day yet
     difference text := CASE WHEN s.is_distributed THEN format('%I.difference', schema) ELSE 'difference' END;
     moved text;
     event text;
@@ -295,20 +302,20 @@ $query$
            history.previous_tier, history.changed_by, history.is_correction, history.terms_id, history.run_id
       FROM %9$s AS moved
       JOIN %1$I.tier_history AS history ON history.customer_id %2$s moved.customer_id
-     WHERE history.valid_to IS NULL AND history.valid_from = CAST(%6$L AS date)
+     WHERE %12$s AND history.valid_to IS NULL AND history.valid_from = CAST(%6$L AS date)
      ORDER BY history.customer_id
 $query$,
 $query$
     DELETE FROM %1$I.tier_history AS history
      USING %9$s AS moved
-     WHERE history.customer_id %2$s moved.customer_id AND history.valid_to IS NULL AND history.valid_from = CAST(%6$L AS date)
+     WHERE %12$s AND history.customer_id %2$s moved.customer_id AND history.valid_to IS NULL AND history.valid_from = CAST(%6$L AS date)
 $query$,
 -- Who is back where he was has never left; the others leave.
 $query$
     UPDATE %1$I.tier_history AS history
        SET valid_to = NULL
       FROM %9$s AS moved
-     WHERE history.customer_id %2$s moved.customer_id AND history.valid_to = CAST(%6$L AS date) AND history.valid_from = moved.tier_since
+     WHERE %12$s AND history.customer_id %2$s moved.customer_id AND history.valid_to = CAST(%6$L AS date) AND history.valid_from = moved.tier_since
 $query$,
 $query$
     UPDATE %1$I.tier_history AS history
@@ -337,8 +344,10 @@ $query$,
             customer_tier.step(format(E'INSERT INTO %I.difference (%s)%s', schema, (SELECT string_agg(format('%I', c), ', ') FROM unnest(customer_tier.difference_columns(s)) AS c), rows_query), constants => constants)]
         ELSE ARRAY[
             customer_tier.step(rows_query, 'difference', constants, scores => 'scores',
-                blocks => CASE WHEN NOT of_everyone THEN (SELECT format('SELECT block, %s FROM %I.rating_score', string_agg(format('%I', c), ', '), schema) FROM unnest(customer_tier.score_columns()) AS c) END,
-                free_place => format('SELECT coalesce((SELECT run.next_place FROM %1$I.run WHERE run.is_current), (SELECT max(CAST(rating.place AS bigint)) + 1 FROM %1$I.rating), 0)', schema)),
+                blocks => CASE WHEN whose = 'changed' THEN (SELECT format('SELECT block, %s FROM %I.rating_score', string_agg(format('%I', c), ', '), schema) FROM unnest(customer_tier.score_columns()) AS c) END,
+                free_place => format('SELECT coalesce((SELECT run.next_place FROM %1$I.run WHERE run.is_current), (SELECT max(CAST(rating.place AS bigint)) + 1 FROM %1$I.rating), 0)', schema),
+                -- the ratings that are there, and not the histories, say who is rated
+                customers => CASE WHEN whose = 'kept' THEN customers END),
             customer_tier.step(moved, 'moved')] END
         || customer_tier.step(event, 'event')
         || ARRAY(SELECT customer_tier.step(format(one.statement, schema,
@@ -348,16 +357,16 @@ $query$,
                              (SELECT string_agg(format('difference.%I', c), ', ') FROM unnest(customer_tier.published_columns(s)) c),
                              as_of, run_id, difference, CASE WHEN s.is_distributed THEN format('(%s)', moved) ELSE 'moved' END,
                              CASE WHEN s.is_distributed THEN '' ELSE 'place, ' END,
-                             CASE WHEN s.is_distributed THEN '' ELSE 'place = difference.place, ' END))
+                             CASE WHEN s.is_distributed THEN '' ELSE 'place = difference.place, ' END, is_again::text))
                    FROM unnest(statements) WITH ORDINALITY AS one (statement, n)
                   ORDER BY one.n)
         || CASE WHEN NOT s.is_distributed THEN customer_tier.score_steps(schema) END;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.publish_steps(name, date, bigint, text, text, boolean) IS
-    'internal: the statements that write the rows of difference_query or gone_query, with the scores, the history of tiers and the events; of_everyone says whether the query rates everybody, so that no other score is left';
+COMMENT ON FUNCTION customer_tier.publish_steps(name, date, bigint, text, text, text, bigint) IS
+    'internal: the statements that write the rows of difference_query or gone_query, with the scores, the history of tiers and the events; whose is that of people(), unless it is changed no other score is left; customers is how many there are to be rated';
 
-CREATE FUNCTION customer_tier.publish_rows(schema name, as_of date, run_id bigint, rows_query text, constants text, of_everyone boolean,
+CREATE FUNCTION customer_tier.publish_rows(schema name, as_of date, run_id bigint, rows_query text, constants text, whose text, customers bigint,
     INOUT changed bigint, INOUT upgrades bigint, INOUT downgrades bigint, INOUT coming_downgrades bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off SET parallel_tuple_cost = 0.02 AS $$
 DECLARE
@@ -365,7 +374,7 @@ DECLARE
 BEGIN
     -- parallel_tuple_cost is what it costs to hand a row over (0.3 microseconds)
     -- beside what the planner thinks it costs to rate one, which is far too little.
-    counts := customer_tier.execute_steps(customer_tier.publish_steps(schema, as_of, run_id, rows_query, constants, of_everyone));
+    counts := customer_tier.execute_steps(customer_tier.publish_steps(schema, as_of, run_id, rows_query, constants, whose, customers));
     -- three steps keep rows, three write ratings, six the history of tiers and
     -- the events, three count these, and the last write scores
     changed := changed + counts[4] + counts[5] + counts[6];
@@ -374,15 +383,15 @@ BEGIN
     coming_downgrades := coming_downgrades + counts[15];
 END
 $$;
-COMMENT ON FUNCTION customer_tier.publish_rows(name, date, bigint, text, text, boolean, bigint, bigint, bigint, bigint) IS
+COMMENT ON FUNCTION customer_tier.publish_rows(name, date, bigint, text, text, text, bigint, bigint, bigint, bigint, bigint) IS
     'internal: write the rows of difference_query or gone_query, with the scores, the history of tiers and the events; adds how many ratings changed and what events there were';
 
 CREATE FUNCTION customer_tier.publish_changes(schema name, as_of date, run_id bigint, OUT changed bigint, OUT upgrades bigint, OUT downgrades bigint, OUT coming_downgrades bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
-    is_partial boolean := customer_tier.is_partial(schema, run_id);
-    rows_query text := customer_tier.difference_query(schema, as_of, run_id, is_partial);
+    whose text := customer_tier.whose_histories(schema, run_id);
+    rows_query text := customer_tier.difference_query(schema, as_of, run_id, whose);
     constants text := customer_tier.everyone_query(schema, s, format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'constants');
     shares_tables text := current_setting('enable_parallel_hash');
     measured bigint;
@@ -393,7 +402,7 @@ BEGIN
     EXECUTE format('SELECT run.customers FROM %I.run WHERE run.run_id = $1', schema) INTO measured USING run_id;
     BEGIN
         SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
-          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, NOT is_partial, 0, 0, 0, 0) AS p;
+          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, whose, measured, 0, 0, 0, 0) AS p;
     EXCEPTION WHEN disk_full OR out_of_memory THEN
         -- Workers join by a table in shared memory, of which a container may have little.
         GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
@@ -401,21 +410,21 @@ BEGIN
             HINT = 'Give the server more shared memory (docker run --shm-size=1g), or SET enable_parallel_hash = off.';
         PERFORM set_config('enable_parallel_hash', 'off', true);
         SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
-          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, NOT is_partial, 0, 0, 0, 0) AS p;
+          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, whose, measured, 0, 0, 0, 0) AS p;
         PERFORM set_config('enable_parallel_hash', shares_tables, true);
               WHEN data_corrupted THEN
-        -- Somebody edited places, or blocks of scores.
+        -- Somebody edited places or blocks of scores, or which ratings there are.
         IF s.is_distributed THEN
             RAISE;
         END IF;
         GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
         RAISE WARNING USING MESSAGE = format('rating everybody again, with new places for the scores: %s', problem),
-            HINT = format('Leave %1$I.rating_score, %1$I.rating.place and %1$I.run.next_place to refreshes.', schema);
+            HINT = format('Leave %1$I.rating, %1$I.rating_score and %1$I.run.next_place to refreshes.', schema);
         PERFORM customer_tier.renumber_places(schema);
-        is_partial := false;
-        rows_query := customer_tier.difference_query(schema, as_of, run_id);
+        whose := 'everybody';
+        rows_query := customer_tier.difference_query(schema, as_of, run_id, whose);
         SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
-          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, true, 0, 0, 0, 0) AS p;
+          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, whose, measured, 0, 0, 0, 0) AS p;
     END;
     -- Who is rated is published now, so that more than were counted means that
     -- some are no customers any more, which is rare: they are looked for then;
@@ -425,14 +434,14 @@ BEGIN
     IF s.customers_name IS NOT NULL OR published <> measured THEN
         written := changed;
         SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
-          FROM customer_tier.publish_rows(schema, as_of, run_id, customer_tier.gone_query(schema, as_of), NULL, false, changed, upgrades, downgrades, coming_downgrades) AS p;
+          FROM customer_tier.publish_rows(schema, as_of, run_id, customer_tier.gone_query(schema, as_of), NULL, 'changed', NULL, changed, upgrades, downgrades, coming_downgrades) AS p;
         IF changed > written THEN
             PERFORM customer_tier.keep_distribution(schema, run_id);
         END IF;
     END IF;
     EXECUTE format('DELETE FROM %I.changed', schema);
     -- It may have seemed so before models were fitted and scales measured.
-    EXECUTE format('UPDATE %I.run SET is_partial = $2 WHERE run.run_id = $1 AND run.is_partial <> $2', schema) USING run_id, is_partial;
+    EXECUTE format('UPDATE %I.run SET is_partial = ($2 = ''changed''), keeps_numbers = ($2 = ''kept'') WHERE run.run_id = $1', schema) USING run_id, whose;
     PERFORM customer_tier.analyze_if_changed(format('%I.rating', schema)::regclass, changed);
 END
 $$;

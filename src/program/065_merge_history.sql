@@ -152,8 +152,10 @@ $query$(SELECT read.customer_id,
         schema,
         CASE WHEN notes THEN format(
 $query$, noted AS (
-        INSERT INTO %I.changed (customer_id)
-        SELECT coalesce(difference.customer_id, difference.old_id) FROM difference WHERE coalesce(difference.customer_id, difference.old_id) IS NOT NULL
+        INSERT INTO %I.changed (customer_id, history, profit)
+        SELECT coalesce(difference.customer_id, difference.old_id), CASE WHEN difference.rows > 0 THEN difference.history END, CASE WHEN difference.rows > 0 THEN difference.profit END
+          FROM difference
+         WHERE coalesce(difference.customer_id, difference.old_id) IS NOT NULL
     )$query$, schema) ELSE '' END)
         INTO rows_read, source_rows, bad_rows, rows_without_customer, changed, is_enough
         USING triggers;

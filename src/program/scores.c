@@ -66,6 +66,7 @@ struct Scores
 	ScoreBlock **blocks;		/* NULL = nobody there has a score */
 	int64		nblocks;		/* length of the array */
 	int64		next_place;		/* the first place that nobody has */
+	int64		taken;			/* rows that came */
 	Datum	   *values;			/* a row, to put its place in */
 	bool	   *nulls;
 };
@@ -167,6 +168,7 @@ scores_begin(const char *blocks, const char *free_place)
 
 	scores->context = CurrentMemoryContext;
 	scores->nblocks = 1024;
+	scores->taken = 0;
 	scores->blocks = palloc0(scores->nblocks * sizeof(ScoreBlock *));
 	if (SPI_execute(free_place, false, 2) == SPI_OK_SELECT && SPI_processed == 1 &&
 		SPI_gettypeid(SPI_tuptable->tupdesc, 1) == INT8OID)
@@ -220,6 +222,7 @@ scores_take(Scores *scores, TupleTableSlot *row, Tuplestorestate *rows)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 						errmsg("two ratings have their scores in place %lld", (long long) place)));
 	block->is_taken[place % SCORES_A_BLOCK] = true;
+	scores->taken++;
 	for (int c = 0; c < SCORE_COLUMNS; c++)
 		block->scores[c][place % SCORES_A_BLOCK] = DatumGetInt32(values[ROW_SCORE + c]);
 	if (!DatumGetBool(values[ROW_DIFFERS]))
@@ -238,6 +241,16 @@ scores_take(Scores *scores, TupleTableSlot *row, Tuplestorestate *rows)
 	}
 	else
 		tuplestore_puttupleslot(rows, row);
+}
+
+/* scores_check_count: whether so many rows came.  Error: data_corrupted. */
+void
+scores_check_count(const Scores *scores, int64 customers)
+{
+	if (scores->taken != customers)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("%lld customers are rated, but there are %lld",
+							   (long long) scores->taken, (long long) customers)));
 }
 
 /* One column of a block as an array; false if nobody there has a score. */

@@ -17,6 +17,7 @@ typedef struct Scores Scores;
 extern Scores *scores_begin(const char *blocks, const char *free_place);
 extern void scores_check(Scores *scores, TupleDesc desc);
 extern void scores_take(Scores *scores, TupleTableSlot *row, Tuplestorestate *rows);
+extern void scores_check_count(const Scores *scores, int64 customers);
 extern TupleDesc scores_put_blocks(const Scores *scores, Tuplestorestate *store);
 
 #endif							/* PROGRAM_SCORES_H */

@@ -53,6 +53,7 @@ enum
 	STEP_SCORES,
 	STEP_BLOCKS,
 	STEP_FREE_PLACE,
+	STEP_CUSTOMERS,
 	STEP_COLUMNS
 };
 
@@ -65,6 +66,7 @@ typedef struct Step
 	char	   *scores;
 	char	   *blocks;
 	char	   *free_place;
+	int64		customers;		/* -1 = any number */
 } Step;
 
 /* Rows on their way into a store, and their scores into blocks, if they are packed. */
@@ -227,7 +229,11 @@ keep_rows(const Step *step, List **stores)
 	name_rows(step->name, store_rows(step, scores, store), store);
 	if (scores != NULL)
 	{
-		Tuplestorestate *blocks = tuplestore_begin_heap(false, false, work_mem);
+		Tuplestorestate *blocks;
+
+		if (step->customers >= 0)
+			scores_check_count(scores, step->customers);
+		blocks = tuplestore_begin_heap(false, false, work_mem);
 
 		*stores = lappend(*stores, blocks);
 		name_rows(step->scores, scores_put_blocks(scores, blocks), blocks);
@@ -274,7 +280,7 @@ read_step(Datum value, int n)
 	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
 	Datum		values[STEP_COLUMNS];
 	bool		nulls[STEP_COLUMNS];
-	char	   *texts[STEP_COLUMNS];
+	char	   *texts[STEP_CUSTOMERS];
 
 	if (desc->natts != STEP_COLUMNS)
 		elog(ERROR, "a step has %d columns", desc->natts);
@@ -282,7 +288,7 @@ read_step(Datum value, int n)
 	tuple.t_data = row;
 	heap_deform_tuple(&tuple, desc, values, nulls);
 	ReleaseTupleDesc(desc);
-	for (int c = 0; c < STEP_COLUMNS; c++)
+	for (int c = 0; c < STEP_CUSTOMERS; c++)
 		texts[c] = nulls[c] ? NULL
 			: c == STEP_NAME || c == STEP_SCORES ? NameStr(*DatumGetName(values[c]))
 			: TextDatumGetCString(values[c]);
@@ -293,7 +299,8 @@ read_step(Datum value, int n)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("step %d packs scores without a name of its rows or a free place", n)));
 	return (Step) {texts[STEP_NAME], texts[STEP_STATEMENT], texts[STEP_CONSTANTS],
-				   texts[STEP_SCORES], texts[STEP_BLOCKS], texts[STEP_FREE_PLACE]};
+				   texts[STEP_SCORES], texts[STEP_BLOCKS], texts[STEP_FREE_PLACE],
+				   nulls[STEP_CUSTOMERS] ? -1 : DatumGetInt64(values[STEP_CUSTOMERS])};
 }
 
 /*
