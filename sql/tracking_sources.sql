@@ -429,3 +429,49 @@ DROP COLLATION two_cases;
 DROP EXTENSION citext;
 SELECT format('REVOKE CREATE ON DATABASE %I FROM regress_tier_keeper', current_database()) \gexec
 DROP ROLE regress_tier_keeper;
+
+-- Rows of touched are filled to the end of a page, and no further: keys, days and
+-- amounts of every width, with NULLs and of NULLs only.
+CREATE TABLE filled (what text, written bigint, kept bigint, lost boolean, least_bytes bigint, most_bytes bigint);
+CREATE FUNCTION lost() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT last_value + is_called::int FROM wide.lost_changes); END $$;
+CREATE PROCEDURE fill(key_type text, at_type text, amount_type text) LANGUAGE plpgsql AS $$
+DECLARE
+    before bigint;
+    kind text;
+BEGIN
+    EXECUTE format('CREATE TABLE sales (k %s, at %s, amount %s)', key_type, at_type, amount_type);
+    INSERT INTO sales VALUES (NULL, '2024-01-01', 1);
+    CREATE INDEX ON sales (k);
+    PERFORM customer_tier.create_program('wide', 'sales', 'k', 'at', 'amount', tracking => 'triggers');
+    UPDATE wide.settings SET max_bad_share = 1;
+    CALL customer_tier.refresh('wide', '2024-12-31');
+    FOREACH kind IN ARRAY '{all,some,none}'::text[] LOOP
+        before := lost();
+        DELETE FROM wide.touched;
+        EXECUTE format('INSERT INTO sales SELECT CASE WHEN %L = ''all'' OR %L = ''some'' AND n %% 3 > 0 THEN %s END, CASE WHEN %L = ''all'' OR n %% 5 > 0 THEN date ''2024-01-01'' + n %% 300 END, CASE WHEN %L = ''all'' OR n %% 7 > 0 THEN n %% 30000 * CAST(%s AS %s) END FROM generate_series(1, 12000) AS n',
+            kind, kind,
+            CASE key_type WHEN 'uuid' THEN 'md5(n::text)::uuid' WHEN 'text' THEN 'repeat(''x'', n % 300) || n' WHEN 'date' THEN 'date ''2000-01-01'' + n' ELSE format('CAST(n %% 32000 AS %s)', key_type) END,
+            kind, kind, CASE amount_type WHEN 'numeric' THEN '10::numeric ^ (n % 40 - 6)' ELSE '1' END, amount_type);
+        INSERT INTO filled SELECT concat_ws(', ', key_type, at_type, amount_type, kind), 12000, sum(cardinality(t.keys)), lost() > before, min(pg_column_size(t.*)), max(pg_column_size(t.*)) FROM wide.touched AS t WHERE t.ats IS NOT NULL;
+        -- keys alone, where neighbours that are the same are written once
+        DELETE FROM wide.touched;
+        UPDATE sales SET amount = coalesce(amount, 0) + 1 WHERE k IS NOT NULL;
+        INSERT INTO filled SELECT concat_ws(', ', key_type, kind, 'keys alone'), (SELECT count(k) FROM sales), sum(cardinality(t.keys)), lost() > before, min(pg_column_size(t.*)), max(pg_column_size(t.*)) FROM wide.touched AS t WHERE t.ats IS NULL HAVING count(*) > 0;
+        DELETE FROM sales;
+    END LOOP;
+    PERFORM customer_tier.drop_program('wide');
+    DROP TABLE sales;
+END $$;
+SET client_min_messages = warning;
+CALL fill('smallint', 'date', 'smallint');
+CALL fill('integer', 'timestamp', 'numeric');
+CALL fill('bigint', 'timestamptz', 'numeric');
+CALL fill('uuid', 'date', 'real');
+CALL fill('text', 'timestamptz', 'numeric');
+CALL fill('date', 'date', 'bigint');
+RESET client_min_messages;
+-- the last row of touched of a statement is as long as what is left
+SELECT what, written, kept = written AS all_kept, lost, most_bytes > 7300 AS is_full, most_bytes < 8160 AS fits FROM filled ORDER BY what;
+DROP PROCEDURE fill;
+DROP FUNCTION lost;
+DROP TABLE filled;

@@ -61,8 +61,12 @@
 #include "utils/tuplestore.h"
 #include "utils/xid8.h"
 
-/* A row of touched has at most so many bytes of elements: it must fit a page. */
-#define ROW_BYTES (BLCKSZ - 1024)
+/*
+ * A row of touched has at most so many bytes of elements and of bitmaps of NULLs:
+ * with the headers of page, row and arrays it must fit a page, and should fill it,
+ * for what a writer pays for is mostly new pages.
+ */
+#define ROW_BYTES (BLCKSZ - 320)
 
 /* A statement that touches more rows than this has touched everything. */
 #define MAX_ROWS 1000000
@@ -352,19 +356,19 @@ flush(Recorder *recorder)
 	recorder->bytes = 0;
 }
 
-/* The bytes a value takes in an array, at most. */
+/* The bytes a value takes in an array, but for its bit among the NULLs. */
 static Size
 packed_size(Column *column, Datum value, bool isnull)
 {
 	Size size;
 
 	if (isnull)
-		return 1;
+		return 0;
 	if (column->typbyval)
-		return column->typlen + 1;
+		return column->typlen;
 	size = column->typlen == -1 ? (Size) toast_raw_datum_size(value)
 								: datumGetSize(value, false, column->typlen);
-	return size + MAXIMUM_ALIGNOF;
+	return att_align_nominal(size, column->typalign);
 }
 
 /* A copy of a value in the row being filled. */
@@ -416,7 +420,8 @@ record(Recorder *recorder, TupleTableSlot *row, bool with_row)
 		return;
 	}
 
-	if (recorder->has_rows != (n > 1) || recorder->bytes + bytes > ROW_BYTES ||
+	if (recorder->has_rows != (n > 1) ||
+		recorder->bytes + bytes + n * (recorder->count / BITS_PER_BYTE + 1) > ROW_BYTES ||
 		recorder->count == recorder->room)
 		flush(recorder);
 	recorder->has_rows = n > 1;
