@@ -88,6 +88,11 @@ TABLE what;
 CALL both_refreshed('2024-12-26');
 TABLE what;
 
+SELECT customer_tier.rewind_tiers(p, '2024-12-24') >= 0 AS rewound FROM unnest('{changes,whole}'::text[]) AS p;
+INSERT INTO orders VALUES (9, '2024-12-26', 9);
+CALL both_refreshed('2024-12-26');
+TABLE what;
+
 -- Nearly everybody has orders to come.
 INSERT INTO orders SELECT i, date '2025-01-10', 10 FROM generate_series(1, 300) AS i;
 CALL both_refreshed('2024-12-27');

@@ -209,7 +209,7 @@ COMMENT ON FUNCTION customer_tier.people(name, customer_tier.program_settings, t
 
 CREATE FUNCTION customer_tier.rating_carried(s customer_tier.program_settings) RETURNS name[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN s.is_distributed THEN '{}'::name[] ELSE '{place}' END || customer_tier.published_columns(s)
+    SELECT CASE WHEN s.is_distributed THEN '{}'::name[] ELSE '{ctid,place}' END || customer_tier.published_columns(s)
 $$;
 COMMENT ON FUNCTION customer_tier.rating_carried(customer_tier.program_settings) IS 'internal: the columns of <schema>.rating that go along, with the prefix kept_, where what is rated is compared with what is published';
 
@@ -241,7 +241,9 @@ $query$
      WHERE NOT EXISTS (SELECT FROM %1$I.changed WHERE changed.customer_id %2$s kept.customer_id)
 $query$, schema, equality, as_of,
         CASE s.monetary WHEN 'average_order' THEN 'CASE WHEN kept.orders > 0 THEN kept.average_order ELSE 0 END' ELSE 'kept.revenue' END, s.margin, features,
-        (SELECT string_agg(format('kept.%I AS %I', c, 'kept_' || c), ', ' ORDER BY n) FROM unnest(customer_tier.rating_carried(s)) WITH ORDINALITY AS u (c, n)))
+        -- A rating without a place would be taken for a new one; nobody has -1.
+        (SELECT string_agg(format(CASE WHEN c = 'place' THEN 'CASE WHEN kept.customer_id IS NOT NULL THEN coalesce(kept.place, -1) END AS kept_place' ELSE 'kept.%I AS %I' END, c, 'kept_' || c), ', ' ORDER BY n)
+           FROM unnest(customer_tier.rating_carried(s)) WITH ORDINALITY AS u (c, n)))
 $$;
 COMMENT ON FUNCTION customer_tier.kept_features_query(name, customer_tier.program_settings, text, text, text) IS 'internal: the query for what features() says, made of that for customers in <schema>.changed, and of the ratings of everybody else; with the rating_carried()';
 

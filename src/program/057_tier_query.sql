@@ -230,6 +230,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
         WHEN column_name = 'old_rank' THEN format('%s.kept_tier_rank', customer)
         WHEN column_name = 'old_since' THEN format('%s.kept_tier_since', customer)
         WHEN column_name = 'old_drops_on' THEN format('%s.kept_drops_on', customer)
+        WHEN column_name = 'old_ctid' THEN format('%s.kept_ctid', customer)
         ELSE format('%s.%I', customer, column_name) END
 $$;
 COMMENT ON FUNCTION customer_tier.published_value(name, text, text[]) IS

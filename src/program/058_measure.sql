@@ -208,7 +208,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.measure_run(name, bigint) IS 'internal: measure a run''s cut points and scales, or take over those of the published run where they are frozen';
 
-CREATE FUNCTION customer_tier.keep_distribution(schema name, run_id bigint) RETURNS void
+CREATE FUNCTION customer_tier.keep_distribution(schema name, run_id bigint, added bigint DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
@@ -217,8 +217,14 @@ DECLARE
 BEGIN
     -- How many there are and how the scores lie, for score_drift(); read by
     -- statements of their own, which may be parallel.
-    EXECUTE format('SELECT count(*) AS customers, count(*) FILTER (WHERE rating.orders = 0) AS prospects, %s AS next_place FROM %I.rating',
-                   CASE WHEN s.is_distributed THEN 'CAST(NULL AS bigint)' ELSE 'max(CAST(rating.place AS bigint)) + 1' END, schema) INTO rated;
+    IF added IS NULL THEN
+        EXECUTE format('SELECT count(*) AS customers, count(*) FILTER (WHERE rating.orders = 0) AS prospects, %s AS next_place FROM %I.rating',
+                       CASE WHEN s.is_distributed THEN 'CAST(NULL AS bigint)' ELSE 'max(CAST(rating.place AS bigint)) + 1' END, schema) INTO rated;
+    ELSE
+        EXECUTE format('SELECT current.customers + $2 AS customers, current.customers + $2 - this.buyers AS prospects, current.next_place + $2 AS next_place
+                          FROM %1$I.run AS current, %1$I.run AS this WHERE current.is_current AND this.run_id = $1', schema)
+            INTO rated USING run_id, added;
+    END IF;
     EXECUTE format('SELECT customer_tier.percentile_scale(rated.score) AS distribution, customer_tier.scale_stats(rated.score) AS stats FROM (%s) AS rated',
                    customer_tier.scores_query(s)) INTO scores;
     EXECUTE format('UPDATE %I.run SET customers = $2, prospects = $3, next_place = $4, score_blocks = $5, score_distribution = $6, score_deciles = $7, score_decile_counts = $8 WHERE run.run_id = $1', schema)
@@ -239,7 +245,7 @@ $query$
 $query$, schema) USING run_id;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.keep_distribution(name, bigint) IS 'internal: keep how many customers a run rated, the distribution of their scores, and whether the run begins anew';
+COMMENT ON FUNCTION customer_tier.keep_distribution(name, bigint, bigint) IS 'internal: keep how many customers a run rated, the distribution of their scores, and whether the run begins anew; added is how many there are more than in the published run, of whom nobody left, NULL = they are counted';
 
 CREATE FUNCTION customer_tier.drop_old_scales(schema name, run_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -126,29 +126,41 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.take_over_scales(name, bigint) IS 'internal: keep the cut points, scales and models of the published run for one that repeats it';
 
-CREATE FUNCTION customer_tier.may_keep_numbers(schema name, s customer_tier.program_settings, run_id bigint) RETURNS boolean
+CREATE FUNCTION customer_tier.numbers_suffice(schema name, s customer_tier.program_settings) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- A rating has no windows, no profits, and not who is only in the customer
+    -- master; nor what it takes to know about regularity and growth.
+    SELECT NOT s.is_distributed AND s.window_days IS NULL AND s.margin_column IS NULL AND s.customers_name IS NULL
+       AND NOT EXISTS (SELECT FROM customer_tier.card(schema) AS c WHERE c.value ~ '[.](history|regularity|trend)([^a-z_]|$)')
+       AND NOT EXISTS (SELECT FROM unnest(customer_tier.compiled_measures(schema, NULL)) AS m (measure)
+                        WHERE customer_tier.measure_expression(schema, m.measure, 'standing', 'as_of') ~ '[.](history|regularity|trend)([^a-z_]|$)')
+$$;
+COMMENT ON FUNCTION customer_tier.numbers_suffice(name, customer_tier.program_settings) IS 'internal: whether a program rates by nothing of the orders that a rating does not say';
+
+CREATE FUNCTION customer_tier.may_keep_numbers(schema name, run_id bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     answer boolean;
 BEGIN
-    -- A rating has no windows, no profits, and not who is only in the customer
-    -- master; nor what it takes to know about regularity and growth.
-    IF s.is_distributed OR s.window_days IS NOT NULL OR s.margin_column IS NOT NULL OR s.customers_name IS NOT NULL
-       OR EXISTS (SELECT FROM customer_tier.card(schema) AS c WHERE c.value ~ '\.(history|regularity|trend)\M')
-       OR EXISTS (SELECT FROM unnest(customer_tier.compiled_measures(schema, NULL)) AS m (measure)
-                   WHERE customer_tier.measure_expression(schema, m.measure, 'standing', 'as_of') ~ '\.(history|regularity|trend)\M') THEN
-        RETURN false;
-    END IF;
     EXECUTE format(
 $query$
     SELECT EXISTS (SELECT FROM %1$I.run AS this, %1$I.run AS current
                     WHERE this.run_id = $1 AND NOT this.full_build
-                      AND current.is_current AND current.rated_as_of <= this.as_of AND current.version = this.version)
+                      -- not what rewind_tiers() left, whose numbers are of a later day, and not of everybody
+                      AND current.is_current AND current.rated_as_of = current.as_of AND current.as_of <= this.as_of AND current.version = this.version)
 $query$, schema) INTO answer USING run_id;
     RETURN answer;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.may_keep_numbers(name, customer_tier.program_settings, bigint) IS 'internal: whether a refresh can take the numbers of customers whose histories do not change from their ratings';
+COMMENT ON FUNCTION customer_tier.may_keep_numbers(name, bigint) IS 'internal: whether the published ratings are such that a refresh can take numbers from them';
+
+CREATE FUNCTION customer_tier.note_later(schema name, run_id bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format('UPDATE %1$I.run SET has_later = EXISTS (SELECT FROM %1$I.history WHERE customer_tier.goes_beyond(history.history, run.as_of)) WHERE run.run_id = $1', schema) USING run_id;
+END
+$$;
+COMMENT ON FUNCTION customer_tier.note_later(name, bigint) IS 'internal: find out whether any history has an order or a refund after the day that is rated, which the next refresh has to know';
 
 CREATE FUNCTION customer_tier.note_numbers(schema name, run_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$
@@ -160,8 +172,8 @@ DECLARE
 BEGIN
     EXECUTE format(
 $query$
-    SELECT current.rated_as_of < this.as_of AND current.has_later IS NOT FALSE, current.rated_as_of < this.as_of OR current.has_later IS FALSE,
-           format('customer_tier.goes_beyond(history.history, CAST(%%L AS date))', current.rated_as_of), current.customers / 10
+    SELECT current.as_of < this.as_of AND current.has_later IS NOT FALSE, current.as_of < this.as_of OR current.has_later IS FALSE,
+           format('customer_tier.goes_beyond(history.history, CAST(%%L AS date))', current.as_of), current.customers / 10
       FROM %1$I.run AS current, %1$I.run AS this
      WHERE current.is_current AND this.run_id = $1
 $query$, schema) INTO looks, known, later, few USING run_id;

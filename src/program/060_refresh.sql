@@ -133,7 +133,8 @@ DECLARE
     bad_share text;
     what_is_bad text := customer_tier.bad_rows_are(s);
     may_be_partial boolean := customer_tier.may_be_partial(schema, run_id);
-    may_keep_numbers boolean := customer_tier.may_keep_numbers(schema, s, run_id);
+    numbers_suffice boolean := customer_tier.numbers_suffice(schema, s);
+    may_keep_numbers boolean := numbers_suffice AND customer_tier.may_keep_numbers(schema, run_id);
     notes boolean := may_be_partial OR may_keep_numbers;    -- whose histories change
 BEGIN
     SELECT * INTO plan FROM customer_tier.history_plan(schema, run_id);
@@ -174,6 +175,8 @@ BEGIN
     PERFORM customer_tier.note_repeat(schema, run_id, may_be_partial);
     IF may_keep_numbers AND plan.build = 'changes' THEN
         PERFORM customer_tier.note_numbers(schema, run_id);
+    ELSIF numbers_suffice AND s.tracking <> 'full' THEN
+        PERFORM customer_tier.note_later(schema, run_id);
     END IF;
     PERFORM customer_tier.analyze_if_changed(format('%I.history', schema)::regclass, m.changed);
     IF notes THEN
@@ -208,9 +211,9 @@ COMMENT ON FUNCTION customer_tier.refresh_measure(name, bigint) IS 'internal: me
 CREATE FUNCTION customer_tier.difference_columns(s customer_tier.program_settings) RETURNS name[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CAST('{customer_id,is_new,is_gone,old_tier,old_rank,old_since,old_drops_on,moved_by}' AS name[])
-        || CASE WHEN s.is_distributed THEN '{}'::name[] ELSE '{score}' END || customer_tier.published_columns(s)
+        || CASE WHEN s.is_distributed THEN '{}'::name[] ELSE '{old_ctid,score}' END || customer_tier.published_columns(s)
 $$;
-COMMENT ON FUNCTION customer_tier.difference_columns(customer_tier.program_settings) IS 'internal: the columns of difference_query and gone_query: the customer, whether the rating is new or is of nobody any more, where the customer stood, who moved him, and the rating; behind those of packed scores, where there are such';
+COMMENT ON FUNCTION customer_tier.difference_columns(customer_tier.program_settings) IS 'internal: the columns of difference_query and gone_query: the customer, whether the rating is new or is of nobody any more, where the customer stood, who moved him, where the row of the rating is, and the rating; behind those of packed scores, where there are such';
 
 CREATE FUNCTION customer_tier.difference_query(schema name, as_of date, run_id bigint, whose text DEFAULT 'everybody') RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
@@ -234,7 +237,7 @@ $query$
         ON features.customer_id %4$s kept.customer_id
      WHERE features.customer_id IS NULL
 $query$,
-        (SELECT string_agg(format('CAST(NULL AS %s) AS %I', CASE WHEN c = ANY (customer_tier.score_columns()) THEN 'numeric' ELSE (SELECT a.type::text FROM customer_tier.relation_column(rating, c) AS a) END, c), ', ' ORDER BY n)
+        (SELECT string_agg(format('CAST(NULL AS %s) AS %I', CASE WHEN c = 'old_ctid' THEN 'tid' WHEN c = ANY (customer_tier.score_columns()) THEN 'numeric' ELSE (SELECT a.type::text FROM customer_tier.relation_column(rating, c) AS a) END, c), ', ' ORDER BY n)
            FROM unnest(customer_tier.difference_columns(s)) WITH ORDINALITY AS u (c, n) WHERE n > 8),
         schema, customer_tier.people(schema, s, format('CAST(%L AS date)', as_of)),
         customer_tier.key_equality((SELECT c.base_type FROM customer_tier.relation_column(rating, 'customer_id') c)),
@@ -287,7 +290,7 @@ $query$
     UPDATE %1$I.rating AS kept
        SET %11$s%3$s
       FROM %8$s AS difference
-     WHERE kept.customer_id %2$s difference.customer_id AND NOT difference.is_new AND NOT difference.is_gone
+     WHERE %13$skept.customer_id %2$s difference.customer_id AND NOT difference.is_new AND NOT difference.is_gone
 $query$,
 $query$
     INSERT INTO %1$I.rating (customer_id, %10$s%4$s)
@@ -357,7 +360,8 @@ $query$,
                              (SELECT string_agg(format('difference.%I', c), ', ') FROM unnest(customer_tier.published_columns(s)) c),
                              as_of, run_id, difference, CASE WHEN s.is_distributed THEN format('(%s)', moved) ELSE 'moved' END,
                              CASE WHEN s.is_distributed THEN '' ELSE 'place, ' END,
-                             CASE WHEN s.is_distributed THEN '' ELSE 'place = difference.place, ' END, is_again::text))
+                             CASE WHEN s.is_distributed THEN '' ELSE 'place = difference.place, ' END, is_again::text,
+                             CASE WHEN s.is_distributed THEN '' ELSE 'kept.ctid = difference.old_ctid AND ' END))
                    FROM unnest(statements) WITH ORDINALITY AS one (statement, n)
                   ORDER BY one.n)
         || CASE WHEN NOT s.is_distributed THEN customer_tier.score_steps(schema) END;
@@ -367,24 +371,30 @@ COMMENT ON FUNCTION customer_tier.publish_steps(name, date, bigint, text, text, 
     'internal: the statements that write the rows of difference_query or gone_query, with the scores, the history of tiers and the events; whose is that of people(), unless it is changed no other score is left; customers is how many there are to be rated';
 
 CREATE FUNCTION customer_tier.publish_rows(schema name, as_of date, run_id bigint, rows_query text, constants text, whose text, customers bigint,
-    INOUT changed bigint, INOUT upgrades bigint, INOUT downgrades bigint, INOUT coming_downgrades bigint)
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off SET parallel_tuple_cost = 0.02 AS $$
+    INOUT changed bigint, INOUT added bigint, INOUT upgrades bigint, INOUT downgrades bigint, INOUT coming_downgrades bigint)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off SET parallel_tuple_cost = 0.02 SET random_page_cost = 1.1 AS $$
 DECLARE
     counts bigint[];
 BEGIN
     -- parallel_tuple_cost is what it costs to hand a row over (0.3 microseconds)
     -- beside what the planner thinks it costs to rate one, which is far too little.
+    -- A page of tables that have just been read from end to end costs no more out
+    -- of its turn than in it.
     counts := customer_tier.execute_steps(customer_tier.publish_steps(schema, as_of, run_id, rows_query, constants, whose, customers));
     -- three steps keep rows, three write ratings, six the history of tiers and
     -- the events, three count these, and the last write scores
+    IF NOT (customer_tier.program_settings(schema)).is_distributed AND counts[4] + counts[5] + counts[6] <> counts[1] THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_corrupted', MESSAGE = 'ratings were changed by somebody else meanwhile';
+    END IF;
     changed := changed + counts[4] + counts[5] + counts[6];
+    added := added + counts[6];
     upgrades := upgrades + counts[13];
     downgrades := downgrades + counts[14];
     coming_downgrades := coming_downgrades + counts[15];
 END
 $$;
-COMMENT ON FUNCTION customer_tier.publish_rows(name, date, bigint, text, text, text, bigint, bigint, bigint, bigint, bigint) IS
-    'internal: write the rows of difference_query or gone_query, with the scores, the history of tiers and the events; adds how many ratings changed and what events there were';
+COMMENT ON FUNCTION customer_tier.publish_rows(name, date, bigint, text, text, text, bigint, bigint, bigint, bigint, bigint, bigint) IS
+    'internal: write the rows of difference_query or gone_query, with the scores, the history of tiers and the events; adds how many ratings changed, how many of them are new, and what events there were';
 
 CREATE FUNCTION customer_tier.publish_changes(schema name, as_of date, run_id bigint, OUT changed bigint, OUT upgrades bigint, OUT downgrades bigint, OUT coming_downgrades bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
@@ -397,20 +407,21 @@ DECLARE
     measured bigint;
     published bigint;
     written bigint;
+    added bigint;
     problem text;
 BEGIN
     EXECUTE format('SELECT run.customers FROM %I.run WHERE run.run_id = $1', schema) INTO measured USING run_id;
     BEGIN
-        SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
-          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, whose, measured, 0, 0, 0, 0) AS p;
+        SELECT p.* INTO changed, added, upgrades, downgrades, coming_downgrades
+          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, whose, measured, 0, 0, 0, 0, 0) AS p;
     EXCEPTION WHEN disk_full OR out_of_memory THEN
         -- Workers join by a table in shared memory, of which a container may have little.
         GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
         RAISE WARNING USING MESSAGE = format('rating again, without a hash table that workers share: %s', problem),
             HINT = 'Give the server more shared memory (docker run --shm-size=1g), or SET enable_parallel_hash = off.';
         PERFORM set_config('enable_parallel_hash', 'off', true);
-        SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
-          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, whose, measured, 0, 0, 0, 0) AS p;
+        SELECT p.* INTO changed, added, upgrades, downgrades, coming_downgrades
+          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, whose, measured, 0, 0, 0, 0, 0) AS p;
         PERFORM set_config('enable_parallel_hash', shares_tables, true);
               WHEN data_corrupted THEN
         -- Somebody edited places or blocks of scores, or which ratings there are.
@@ -423,19 +434,19 @@ BEGIN
         PERFORM customer_tier.renumber_places(schema);
         whose := 'everybody';
         rows_query := customer_tier.difference_query(schema, as_of, run_id, whose);
-        SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
-          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, whose, measured, 0, 0, 0, 0) AS p;
+        SELECT p.* INTO changed, added, upgrades, downgrades, coming_downgrades
+          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, whose, measured, 0, 0, 0, 0, 0) AS p;
     END;
     -- Who is rated is published now, so that more than were counted means that
     -- some are no customers any more, which is rare: they are looked for then;
     -- and always where others change the list of customers meanwhile.
-    PERFORM customer_tier.keep_distribution(schema, run_id);
+    PERFORM customer_tier.keep_distribution(schema, run_id, CASE WHEN whose = 'kept' THEN added END);
     EXECUTE format('SELECT run.customers FROM %I.run WHERE run.run_id = $1', schema) INTO published USING run_id;
     IF s.customers_name IS NOT NULL OR published <> measured THEN
         written := changed;
-        SELECT p.* INTO changed, upgrades, downgrades, coming_downgrades
-          FROM customer_tier.publish_rows(schema, as_of, run_id, customer_tier.gone_query(schema, as_of), NULL, 'changed', NULL, changed, upgrades, downgrades, coming_downgrades) AS p;
-        IF changed > written THEN
+        SELECT p.* INTO changed, added, upgrades, downgrades, coming_downgrades
+          FROM customer_tier.publish_rows(schema, as_of, run_id, customer_tier.gone_query(schema, as_of), NULL, 'changed', NULL, changed, added, upgrades, downgrades, coming_downgrades) AS p;
+        IF changed > written OR whose = 'kept' THEN
             PERFORM customer_tier.keep_distribution(schema, run_id);
         END IF;
     END IF;
