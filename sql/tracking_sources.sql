@@ -237,14 +237,14 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     CREATE COLLATION two_cases FROM "C";    -- a server without ICU
 END $$;
-CREATE FUNCTION try(key_type text, one text, two text, three text, at_type text, amount_type text) RETURNS TABLE (at_first text, inserts text, updates text, deletes text) LANGUAGE plpgsql AS $$
+CREATE FUNCTION try(key_type text, one text, two text, three text, at_type text, amount_type text, order_id name) RETURNS TABLE (at_first text, inserts text, updates text, deletes text) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE TABLE tried (pad int, k %s, at %s, amount %s)', key_type, at_type, amount_type);
     EXECUTE format($fill$INSERT INTO tried SELECT n, CASE n %% 2 WHEN 0 THEN %L ELSE %L END::%s, timestamptz '2024-01-01 12:00+00' + n %% 31 * interval '1 day', n %% 19 FROM generate_series(1, 300) n$fill$,
         one, two, replace(key_type, 'COLLATE', '::text COLLATE'));
     CREATE INDEX ON tried (k);
     ANALYZE tried;
-    PERFORM customer_tier.create_program('tried', 'tried', 'k', 'at', 'amount', max_bad_share => 1, purchase_model => 'none', tracking => 'triggers', time_zone => 'UTC');
+    PERFORM customer_tier.create_program('tried', 'tried', 'k', 'at', 'amount', max_bad_share => 1, purchase_model => 'none', tracking => 'triggers', time_zone => 'UTC', order_id => order_id);
     at_first := refreshed('tried');
     EXECUTE format('INSERT INTO tried SELECT 1, %L::%s, at, amount FROM tried WHERE pad < 5', three, replace(key_type, 'COLLATE', '::text COLLATE'));
     EXECUTE format('INSERT INTO tried SELECT 2, %L::%s, at, amount FROM tried WHERE pad < 5', one, replace(key_type, 'COLLATE', '::text COLLATE'));
@@ -259,7 +259,7 @@ BEGIN
     PERFORM customer_tier.drop_program('tried');
     DROP TABLE tried;
 END $$;
-SELECT t.key_type, t.at_type, t.amount_type, tried.*
+SELECT t.key_type, t.at_type, t.amount_type, o.order_id, tried.*
   FROM (VALUES (1, 'smallint', '1', '2', '3', 'timestamp', 'int'),
                (2, 'uuid', '11111111-1111-1111-1111-111111111111', '21111111-1111-1111-1111-111111111111', '31111111-1111-1111-1111-111111111111', 'timestamptz', 'bigint'),
                (3, 'text', 'a', '', 'ü', 'date', 'real'),
@@ -270,8 +270,8 @@ SELECT t.key_type, t.at_type, t.amount_type, tried.*
                (8, 'numeric', '1.0', '2', '1.00', 'date', 'numeric(5,1)'),
                (9, 'colour', 'red', 'green', 'black', 'date', 'numeric'),
                (10, '"char"', 'a', 'b', 'c', 'date', 'numeric')) AS t (n, key_type, one, two, three, at_type, amount_type),
-       LATERAL try(t.key_type, t.one, t.two, t.three, t.at_type, t.amount_type) AS tried
- ORDER BY t.n;
+       unnest('{NULL,pad}'::name[]) AS o (order_id), LATERAL try(t.key_type, t.one, t.two, t.three, t.at_type, t.amount_type, o.order_id) AS tried
+ ORDER BY t.n, o.order_id NULLS FIRST;
 
 -- ---------------------------------------------------------------- partitions
 

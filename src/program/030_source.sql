@@ -333,8 +333,10 @@ BEGIN
     IF customer_tier.key_is_exact(customer_column.base_type, customer_column.collation_oid) THEN
         shown_expr := '%s';
     ELSE
+        -- It is grouped once more where lines make orders: under the collation it came with.
         shown_expr := 'CAST(pg_catalog.min(CAST(%s AS text) COLLATE pg_catalog."C") AS '
-                      || replace(customer_column.declared, '%', '%%') || ')';
+                      || replace(customer_column.declared
+                                 || coalesce((SELECT format(') COLLATE %I.%I', n.nspname, c.collname) FROM pg_collation AS c JOIN pg_namespace AS n ON n.oid = c.collnamespace WHERE c.oid = customer_column.collation_oid), ')'), '%', '%%');
     END IF;
 
     at_expr := format('source.%I', s.at);

@@ -76,6 +76,7 @@ BEGIN
                     WHERE NOT EXISTS (SELECT FROM customer_tier.relation_column(format('%I.%I', schema, r.relation)::regclass, c.name)) LOOP
         EXECUTE format('ALTER TABLE %I.%I ADD COLUMN %I customer_tier.purchase_history', schema, missing.relation, missing.name);
         EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', schema, missing.relation, missing.name, missing.explanation);
+        EXECUTE format('DELETE FROM %I.tracking', schema);
     END LOOP;
 
     -- Without its source a program can still rate what it has.

@@ -203,6 +203,27 @@ goes_on($node, 'postgres', 'created again');
 $node->safe_psql('postgres', q{CALL customer_tier.refresh('Retail', '2024-06-30')});
 is_as_before($node, 'postgres', 'created again');
 
+# ---- histories that went with the extension are built anew, whatever the tracking
+
+$node->safe_psql(
+	'postgres', q{
+	CREATE DATABASE marked;
+	\c marked
+	CREATE EXTENSION customer_tier;
+	CREATE TABLE orders (customer_id int, at date, amount numeric, id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
+	INSERT INTO orders (customer_id, at, amount) SELECT i % 50, date '2024-01-01' + i % 60, i % 33 FROM generate_series(1, 900) AS i;
+	CREATE INDEX ON orders (customer_id);
+	SELECT customer_tier.create_program('shop', 'orders', 'customer_id', 'at', 'amount', purchase_model => 'none', tracking => 'watermark', watermark => 'id', watermark_lag => '0');
+	CALL customer_tier.refresh('shop', '2024-03-01');
+	CALL customer_tier.refresh('shop', '2024-03-02');
+	DROP EXTENSION customer_tier CASCADE;
+	CREATE EXTENSION customer_tier;
+	SELECT customer_tier.adopt_program('shop');
+	CALL customer_tier.refresh('shop', '2024-03-03')});
+is($node->safe_psql('marked', 'SELECT build, (SELECT count(history) FROM shop.history), (SELECT count(*) FROM shop.ratings) FROM shop.run WHERE is_current'),
+	'full|50|50', 'watermark: all histories are there again');
+$node->safe_psql('postgres', 'DROP DATABASE marked');
+
 # ---- orders go on being written while the schema is dropped, refreshed or not
 
 append_to_file("$dir/write.sql", "INSERT INTO orders (customer_id, at, amount) VALUES (3, now(), 5);\n");
