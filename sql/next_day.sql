@@ -36,8 +36,8 @@ END $$;
 CREATE VIEW what AS
 SELECT changes.as_of, changes.build, changes.keeps_numbers, changes.has_later, changes.histories_changed, changes.changed > 0 AS wrote, changes.changed = whole.changed AS changed_alike,
        (SELECT count(*) FROM changes.changed) AS left_over, (SELECT coalesce(string_agg(d.relation, ', '), 'none') FROM differences() AS d WHERE d.differ > 0) AS tables_that_differ,
-       ROW(changes.customers, changes.buyers, changes.prospects, changes.newest_day, changes.score_distribution, changes.r_cuts, changes.f_cuts, changes.m_cuts, changes.tier_places) IS NOT DISTINCT FROM
-       ROW(whole.customers, whole.buyers, whole.prospects, whole.newest_day, whole.score_distribution, whole.r_cuts, whole.f_cuts, whole.m_cuts, whole.tier_places) AS measured_alike
+       ROW(changes.customers_read, changes.customers, changes.buyers, changes.prospects, changes.newest_day, changes.score_distribution, changes.r_cuts, changes.f_cuts, changes.m_cuts, changes.tier_places) IS NOT DISTINCT FROM
+       ROW(whole.customers_read, whole.customers, whole.buyers, whole.prospects, whole.newest_day, whole.score_distribution, whole.r_cuts, whole.f_cuts, whole.m_cuts, whole.tier_places) AS measured_alike
   FROM changes.run AS changes, whole.run AS whole WHERE changes.is_current AND whole.is_current;
 SET customer_tier.refresh_notices = off;
 SET client_min_messages = error;    -- what the models say of these orders

@@ -130,6 +130,7 @@ DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
     plan record;
     m record;
+    customers_more bigint;      -- than at the published run; NULL = not known
     bad_share text;
     what_is_bad text := customer_tier.bad_rows_are(s);
     may_be_partial boolean := customer_tier.may_be_partial(schema, run_id);
@@ -142,7 +143,9 @@ BEGIN
         SELECT * INTO m FROM customer_tier.merge_distributed(schema, s, CASE WHEN plan.build = 'changes' THEN plan.kept_watermark END);
     ELSIF plan.build = 'changes' THEN
         SELECT * INTO m FROM customer_tier.merge_changes(schema, s, plan.triggers, plan.kept_watermark, notes);
+        customers_more := m.customers_more;
         IF NOT m.is_enough THEN
+            customers_more := NULL;
             plan.build := 'full';
             plan.reason := 'a statement changed too much, or the table was truncated, just now';
         END IF;
@@ -170,7 +173,7 @@ BEGIN
     END IF;
     EXECUTE format('UPDATE %I.run SET rows_read = $2, rows_bad = $3, build = $4, build_reason = $5, rows_scanned = $6, histories_changed = $7 WHERE run.run_id = $1', schema)
         USING run_id, m.source_rows, m.bad_rows, plan.build, plan.reason, m.rows_read, m.changed;
-    PERFORM customer_tier.check_gates(schema, run_id);
+    PERFORM customer_tier.check_gates(schema, run_id, customers_more);
     PERFORM customer_tier.remember_build(schema, run_id, plan.build = 'full', to_jsonb(plan) || to_jsonb(m));
     PERFORM customer_tier.note_repeat(schema, run_id, may_be_partial);
     IF may_keep_numbers AND plan.build = 'changes' THEN
@@ -383,7 +386,7 @@ BEGIN
     counts := customer_tier.execute_steps(customer_tier.publish_steps(schema, as_of, run_id, rows_query, constants, whose, customers));
     -- three steps keep rows, three write ratings, six the history of tiers and
     -- the events, three count these, and the last write scores
-    IF NOT (customer_tier.program_settings(schema)).is_distributed AND counts[4] + counts[5] + counts[6] <> counts[1] THEN
+    IF customers IS NOT NULL AND counts[5] + counts[6] <> counts[1] THEN
         RAISE EXCEPTION USING ERRCODE = 'data_corrupted', MESSAGE = 'ratings were changed by somebody else meanwhile';
     END IF;
     changed := changed + counts[4] + counts[5] + counts[6];
@@ -394,7 +397,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_tier.publish_rows(name, date, bigint, text, text, text, bigint, bigint, bigint, bigint, bigint, bigint) IS
-    'internal: write the rows of difference_query or gone_query, with the scores, the history of tiers and the events; adds how many ratings changed, how many of them are new, and what events there were';
+    'internal: write the rows of difference_query or gone_query, with the scores, the history of tiers and the events; customers is how many there are to be rated, NULL = who is gone is written, or it cannot be told (Citus); adds how many ratings changed, how many of them are new, and what events there were';
 
 CREATE FUNCTION customer_tier.publish_changes(schema name, as_of date, run_id bigint, OUT changed bigint, OUT upgrades bigint, OUT downgrades bigint, OUT coming_downgrades bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
@@ -405,15 +408,17 @@ DECLARE
     constants text := customer_tier.everyone_query(schema, s, format('CAST(%L AS date)', as_of), format('CAST(%s AS bigint)', run_id), 'constants');
     shares_tables text := current_setting('enable_parallel_hash');
     measured bigint;
+    to_be_rated bigint;     -- the same, where this can be told
     published bigint;
     written bigint;
     added bigint;
     problem text;
 BEGIN
     EXECUTE format('SELECT run.customers FROM %I.run WHERE run.run_id = $1', schema) INTO measured USING run_id;
+    to_be_rated := CASE WHEN NOT s.is_distributed THEN measured END;
     BEGIN
         SELECT p.* INTO changed, added, upgrades, downgrades, coming_downgrades
-          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, whose, measured, 0, 0, 0, 0, 0) AS p;
+          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, whose, to_be_rated, 0, 0, 0, 0, 0) AS p;
     EXCEPTION WHEN disk_full OR out_of_memory THEN
         -- Workers join by a table in shared memory, of which a container may have little.
         GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
@@ -421,7 +426,7 @@ BEGIN
             HINT = 'Give the server more shared memory (docker run --shm-size=1g), or SET enable_parallel_hash = off.';
         PERFORM set_config('enable_parallel_hash', 'off', true);
         SELECT p.* INTO changed, added, upgrades, downgrades, coming_downgrades
-          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, whose, measured, 0, 0, 0, 0, 0) AS p;
+          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, whose, to_be_rated, 0, 0, 0, 0, 0) AS p;
         PERFORM set_config('enable_parallel_hash', shares_tables, true);
               WHEN data_corrupted THEN
         -- Somebody edited places or blocks of scores, or which ratings there are.
@@ -435,7 +440,7 @@ BEGIN
         whose := 'everybody';
         rows_query := customer_tier.difference_query(schema, as_of, run_id, whose);
         SELECT p.* INTO changed, added, upgrades, downgrades, coming_downgrades
-          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, whose, measured, 0, 0, 0, 0, 0) AS p;
+          FROM customer_tier.publish_rows(schema, as_of, run_id, rows_query, constants, whose, to_be_rated, 0, 0, 0, 0, 0) AS p;
     END;
     -- Who is rated is published now, so that more than were counted means that
     -- some are no customers any more, which is rare: they are looked for then;

@@ -8,7 +8,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- and the rest is not touched.
     SELECT format(
 $query$difference AS MATERIALIZED (
-        SELECT kept.customer_id AS old_id, kept.source_rows AS old_rows, kept.bad_rows AS old_bad, fresh.*
+        SELECT kept.customer_id AS old_id, kept.source_rows AS old_rows, kept.bad_rows AS old_bad, kept.history IS NOT NULL AS old_known, fresh.*
           FROM %2$s
          WHERE (coalesce(kept.history OPERATOR(customer_tier.=) fresh.history, kept.history IS NULL AND fresh.history IS NULL)
                 AND coalesce(kept.profit OPERATOR(customer_tier.=) fresh.profit, kept.profit IS NULL AND fresh.profit IS NULL)
@@ -63,7 +63,7 @@ $$;
 COMMENT ON FUNCTION customer_tier.merge_history(name, customer_tier.program_settings) IS 'internal: bring all histories in line with the source';
 
 CREATE FUNCTION customer_tier.merge_changes(schema name, s customer_tier.program_settings, triggers oid[], kept_watermark text, notes boolean,
-    OUT rows_read bigint, OUT source_rows bigint, OUT bad_rows bigint, OUT rows_without_customer bigint, OUT changed bigint, OUT is_enough boolean)
+    OUT rows_read bigint, OUT source_rows bigint, OUT bad_rows bigint, OUT rows_without_customer bigint, OUT changed bigint, OUT customers_more bigint, OUT is_enough boolean)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$
 DECLARE
     key_column record;
@@ -124,10 +124,12 @@ $query$
            tracking.bad_rows + found.bad + without_customer.rows - tracking.rows_without_customer AS bad_rows,
            without_customer.rows AS rows_without_customer,
            written.changed,
+           found.customers AS customers_more,
            %6$s AS is_enough
       FROM %7$I.tracking, without_customer, written,
            (SELECT coalesce(sum(difference.rows - coalesce(difference.old_rows, 0)), 0) AS rows,
-                   coalesce(sum(difference.bad - coalesce(difference.old_bad, 0)), 0) AS bad
+                   coalesce(sum(difference.bad - coalesce(difference.old_bad, 0)), 0) AS bad,
+                   count(*) FILTER (WHERE difference.rows > 0 AND difference.history IS NOT NULL) - count(*) FILTER (WHERE difference.old_known) AS customers
               FROM difference) AS found
 $query$,
         changes,
@@ -139,7 +141,7 @@ $query$,
              ELSE format('LATERAL (%s) AS built ON true', customer_tier.source_query(s, 'again.key')) END,
         added,
         customer_tier.history_changes(schema, format(
-$query$read
+$query$(SELECT read.* FROM read ORDER BY read.customer_id) AS read      -- neighbours share pages
           LEFT JOIN %1$s
          CROSS JOIN LATERAL (SELECT read.customer_id,
                                     CASE WHEN read.is_added THEN coalesce(kept.history OPERATOR(customer_tier.+) read.history, kept.history, read.history) ELSE read.history END AS history,
@@ -163,9 +165,9 @@ $query$, noted AS (
           FROM difference
          WHERE coalesce(difference.customer_id, difference.old_id) IS NOT NULL
     )$query$, schema) ELSE '' END)
-        INTO rows_read, source_rows, bad_rows, rows_without_customer, changed, is_enough
+        INTO rows_read, source_rows, bad_rows, rows_without_customer, changed, customers_more, is_enough
         USING triggers;
 END
 $$;
 COMMENT ON FUNCTION customer_tier.merge_changes(name, customer_tier.program_settings, oid[], text, boolean) IS
-    'internal: bring the histories of customers who changed in line with the source, and with notes write down in <schema>.changed whose changed; is_enough is false when everybody may have changed meanwhile';
+    'internal: bring the histories of customers who changed in line with the source, and with notes write down in <schema>.changed whose changed; customers_more is how many more have a history, is_enough is false when everybody may have changed meanwhile';

@@ -69,7 +69,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_tier.gate_problems(name) IS 'internal: rows of quality_gate that no refresh would look at; no row = none';
 
-CREATE FUNCTION customer_tier.check_gates(schema name, run_id bigint) RETURNS void
+CREATE FUNCTION customer_tier.check_gates(schema name, run_id bigint, customers_more bigint DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$
 DECLARE
     s customer_tier.program_settings := customer_tier.program_settings(schema);
@@ -86,7 +86,10 @@ DECLARE
 BEGIN
     EXECUTE format('SELECT run.as_of, run.rows_read FROM %I.run WHERE run.run_id = $1', schema) INTO this_run USING run_id;
     EXECUTE format('SELECT run.run_id, run.as_of, run.rows_read, run.customers_read FROM %I.run WHERE run.is_current', schema) INTO published;
-    EXECUTE format('SELECT count(history.history) FROM %I.history', schema) INTO customers;
+    customers := published.customers_read + customers_more;
+    IF customers IS NULL THEN
+        EXECUTE format('SELECT count(history.history) FROM %I.history', schema) INTO customers;
+    END IF;
     EXECUTE format('UPDATE %I.run SET customers_read = $2 WHERE run.run_id = $1', schema) USING run_id, customers;
 
     FOR gate IN EXECUTE format(
@@ -146,4 +149,4 @@ $query$, schema) LOOP
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_tier.check_gates(name, bigint) IS 'internal: hold what a run has read against the quality gates; called when run.rows_read and the histories are as they will be published';
+COMMENT ON FUNCTION customer_tier.check_gates(name, bigint, bigint) IS 'internal: hold what a run has read against the quality gates; customers_more is how many customers have a history that had none at the published run, NULL = they are counted; called when run.rows_read and the histories are as they will be published';
