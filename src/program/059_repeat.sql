@@ -173,7 +173,7 @@ BEGIN
     EXECUTE format(
 $query$
     SELECT current.as_of < this.as_of AND current.has_later IS NOT FALSE, current.as_of < this.as_of OR current.has_later IS FALSE,
-           format('customer_tier.goes_beyond(history.history, CAST(%%L AS date))', current.as_of), current.customers / 10
+           format('customer_tier.goes_beyond(history.history, CAST(%%L AS date))', current.as_of), coalesce(current.customers, 0) / 10
       FROM %1$I.run AS current, %1$I.run AS this
      WHERE current.is_current AND this.run_id = $1
 $query$, schema) INTO looks, known, later, few USING run_id;
